@@ -1,0 +1,280 @@
+"""The command line: `gradlab run reports/002/sim-sinc`. Data go to stdout, talk goes to stderr.
+
+Exit codes: 0 done (diverged runs are results), 1 internal error, 2 bad study or usage (nothing ran), 3 runs
+failed, 4 interrupted and resumable, 5 store problem, 6 environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gradlab.errors import EnvironmentProblem, GradlabError, StudyError
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="gradlab",
+    help="A laboratory for how deep networks train: many networks, and a verdict instead of an anecdote.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Budget(str, Enum):
+    """How much to train."""
+
+    quick = "quick"
+    full = "full"
+
+
+class Format(str, Enum):
+    """What to export to."""
+
+    parquet = "parquet"
+    csv = "csv"
+    json = "json"
+
+
+LabOption = Annotated[
+    Path, typer.Option("--lab", envvar="GRADLAB_LAB", help="Folder with the store.", show_default=True)
+]
+BudgetOption = Annotated[Budget, typer.Option("--budget", help="quick uses the study's own overrides.")]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the study.")]
+ReplicatesOption = Annotated[int | None, typer.Option("--replicates", min=1, help="Runs of each condition.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one for each core.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on stdout.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Where to write; a file or a folder.")]
+StudiesArgument = Annotated[
+    list[str], typer.Argument(metavar="STUDY...", help="A catalogue name, folder or glob, or a .toml or .py file.")
+]
+LAB = Path("lab")
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[str, typer.Argument(help="A name, folder or glob.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The studies of the catalogue."""
+    from gradlab import catalog
+
+    wanted = set(catalog.expand(pattern)) if pattern else None
+    found = [entry for entry in catalog.entries() if wanted is None or entry.name in wanted]
+    if as_json:
+        _print_json([{"name": e.name, "title": e.title, "claims": list(e.claims)} for e in found])
+        return
+    width = max((len(entry.name) for entry in found), default=0)
+    for entry in found:
+        print(f"{entry.name:<{width}}  {entry.title}")
+
+
+@app.command()
+def show(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A catalogue name, or a .toml or .py file.")],
+    budget: BudgetOption = Budget.full,
+    replicates: ReplicatesOption = None,
+    settings: SetOption = [],  # noqa: B006 - typer reads the default, nothing changes it
+    page: Annotated[bool, typer.Option("--page", help="Print the page of the study as it was written.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The resolved plan: conditions, runs, parameter counts, cost, what is assumed. Trains nothing."""
+    from gradlab import commands
+
+    if page:
+        print(commands.page_of(study), end="")
+        return
+    plan = commands.studies([study], settings, replicates)[0].plan(budget.value)
+    if as_json:
+        _print_json(commands.plan_as_data(plan))
+    else:
+        commands.print_plan(plan)
+
+
+@app.command()
+def run(
+    study: StudiesArgument,
+    lab: LabOption = LAB,
+    budget: BudgetOption = Budget.full,
+    replicates: ReplicatesOption = None,
+    workers: WorkersOption = None,
+    settings: SetOption = [],  # noqa: B006
+    out: OutOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train what is missing, judge the claims and write the page. The same command continues."""
+    from gradlab import commands
+
+    found = commands.studies(study, settings, replicates)
+    results = commands.run(found, lab, budget.value, workers, quiet or as_json, sys.argv[1:])
+    commands.finish(results, lab, out, as_json)
+
+
+@app.command()
+def report(
+    study: StudiesArgument,
+    lab: LabOption = LAB,
+    budget: BudgetOption = Budget.full,
+    replicates: ReplicatesOption = None,
+    settings: SetOption = [],  # noqa: B006
+    out: OutOption = None,
+    figures: Annotated[str, typer.Option("--figures", help="Also write figures: svg,png,pdf.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge and show again what the lab already holds; trains nothing."""
+    from gradlab import commands
+
+    found = commands.studies(study, settings, replicates)
+    results = commands.read(found, lab, budget.value, sys.argv[1:])
+    commands.finish(results, lab, out, as_json, figures=tuple(filter(None, figures.split(","))))
+
+
+@app.command()
+def runs(
+    study: Annotated[list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")] = [],  # noqa: B006
+    lab: LabOption = LAB,
+    budget: BudgetOption = Budget.full,
+    as_json: JsonOption = False,
+) -> None:
+    """The runs of a lab: state, epoch, what went wrong."""
+    from gradlab import commands
+
+    commands.print_runs(study, lab, budget.value, as_json)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    lab: LabOption = LAB,
+    format_: Annotated[Format, typer.Option("--format", help="File format.")] = Format.parquet,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all runs and traces at full resolution."""
+    from gradlab import commands
+
+    written = commands.export(lab, out, format_.value)
+    _print_json([str(path) for path in written]) if as_json else print(*written, sep="\n")
+
+
+@app.command()
+def digest(
+    study: Annotated[list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")] = [],  # noqa: B006
+    lab: LabOption = LAB,
+    budget: BudgetOption = Budget.full,
+    as_json: JsonOption = False,
+) -> None:
+    """One hash of all results, independent of order, place and time."""
+    from gradlab import commands
+
+    value = commands.digest(study, lab, budget.value)
+    _print_json({"digest": value}) if as_json else print(value)
+
+
+@app.command()
+def bench(
+    only: Annotated[str, typer.Argument(help="kernel or bookkeeping; both if not given.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure this machine's speed against its peers, in one run, as ratios."""
+    from gradlab import commands
+
+    rows = commands.bench(only)
+    _print_json(rows) if as_json else commands.print_bench(rows)
+
+
+@app.command()
+def calibrate(
+    studies: Annotated[int, typer.Option("--studies", min=100, help="Simulated studies a cell.")] = 10_000,
+    out: OutOption = None,
+) -> None:
+    """Simulate studies with a known truth: how often verdicts are false, and how often they are found."""
+    from gradlab import commands
+
+    commands.calibrate(studies, out)
+
+
+@app.command()
+def doctor(lab: LabOption = LAB, as_json: JsonOption = False) -> None:
+    """Check this machine and the lab: versions, cores, caches, disk, store."""
+    from gradlab import commands
+
+    checks = commands.doctor(lab)
+    if as_json:
+        _print_json(checks)
+    else:
+        for check in checks:
+            print(f"{'ok' if check['ok'] else 'PROBLEM':<8} {check['name']}: {check['found']}")
+    if not all(check["ok"] for check in checks):
+        raise EnvironmentProblem("something is not as it should be; see above")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a study's TOML page, for editors."""
+    from gradlab.study.schema import study_schema
+
+    _print_json(study_schema())
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """A laboratory for how deep networks train: many networks, and a verdict instead of an anecdote."""
+    if version:
+        from gradlab import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, allow_nan=False, default=str))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_guarded(lambda: app(arguments, standalone_mode=False), arguments or sys.argv[1:]))
+
+
+def _guarded(call: Callable[[], object], arguments: list[str]) -> int:
+    """The exit code of a call; what went wrong is told on stderr, or as JSON on stdout when asked for."""
+    try:
+        code = call()
+        return code if isinstance(code, int) else 0
+    except GradlabError as error:
+        if "--json" in arguments:
+            problems = [vars(problem) for problem in error.problems] if isinstance(error, StudyError) else []
+            _print_json({"error": type(error).__name__, "message": str(error), "problems": problems})
+        print(f"gradlab: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("gradlab: interrupted; the same command continues", file=sys.stderr)
+        return 4
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # usage errors of the command line
+            print(f"gradlab: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
+            return 2
+        if os.environ.get("GRADLAB_DEBUG"):
+            raise
+        print(f"gradlab: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("set GRADLAB_DEBUG=1 for the whole traceback", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    main()

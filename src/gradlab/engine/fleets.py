@@ -1,0 +1,199 @@
+"""Runs of one specification as fleets, sized so that the slices of each last about as long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gradlab.component import canonical_json
+from gradlab.engine.missing import Job
+from gradlab.train.fleet import Fleet, Member
+
+if TYPE_CHECKING:
+    from gradlab.study.spec import Spec
+    from gradlab.task.data import Data
+    from gradlab.train.state import State
+
+    Build = Callable[[Spec, Mapping[str, int]], Data]
+
+__all__ = ["SLICE_SECONDS", "Crew", "Library", "Rates", "crews", "key_of"]
+
+SLICE_SECONDS = 2.0
+"""How long a slice should last: the work that a crash can cost, and the time between two lines of progress."""
+
+MOST_MEMBERS = 128
+
+FIRST_SLICE_SECONDS = 0.5
+"""The first slice is planned from an estimate that may be several times off; later ones from measurement."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A fleet on its way: its members stand at one epoch and go to the same horizons.
+
+    Attributes:
+        jobs: One for each member.
+        backend: What trains them.
+        states: Where they stand; `None` before the first slice of runs that begin anew.
+        epoch: The epoch there.
+        targets: Horizons still to reach, rising.
+        starts: Initial states that come from other runs, by run id.
+        careful: Whether it is to be computed alone, because a worker died of it or beside it.
+    """
+
+    jobs: tuple[Job, ...]
+    backend: str
+    states: tuple[State, ...] | None
+    epoch: int
+    targets: tuple[int, ...]
+    starts: Mapping[str, State]
+    careful: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The run ids of the members."""
+        return tuple(job.run.id for job in self.jobs)
+
+    @property
+    def key(self) -> str:
+        """What decides how long an epoch of a member takes."""
+        return key_of(self.jobs[0], self.backend)
+
+    def only(self, members: Iterable[int], *, careful: bool | None = None) -> Crew:
+        """The crew with some of its members."""
+        chosen = list(members)
+        states = None if self.states is None else tuple(self.states[member] for member in chosen)
+        return replace(
+            self,
+            jobs=tuple(self.jobs[member] for member in chosen),
+            states=states,
+            careful=self.careful if careful is None else careful,
+        )
+
+    def fleet(self, library: Library) -> Fleet:
+        """What a worker is given."""
+        data: dict[int, Data] = {}
+        members: list[Member] = []
+        for job in self.jobs:
+            own = library.data(job)
+            place = list(data).index(id(own)) if id(own) in data else len(data)
+            data[id(own)] = own
+            members.append(Member(job.run.id, dict(job.run.seeds), place, self.starts.get(job.run.id)))
+        first = self.jobs[0]
+        return Fleet(first.spec, self.targets[0], first.record, self.backend, tuple(data.values()), tuple(members))
+
+
+class Library:
+    """The data of runs, built once for each task and pair of seeds.
+
+    Args:
+        build: Makes the data of a specification from seeds.
+    """
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._shelf: dict[str, Data] = {}
+
+    def data(self, job: Job) -> Data:
+        """The data of one run."""
+        drawn = {purpose: job.run.seeds.get(purpose) for purpose in ("data", "labels")}
+        validation = job.spec.canonical().get("validation")
+        key = canonical_json([job.spec.task.canonical(), validation, drawn])
+        if key not in self._shelf:
+            self._shelf[key] = self._build(job.spec, job.run.seeds)
+        return self._shelf[key]
+
+
+class Rates:
+    """How many seconds an epoch of one member takes: estimated at first, then measured."""
+
+    def __init__(self) -> None:
+        self._measured: dict[str, float] = {}
+        self._trust = 1.0
+
+    def seconds(self, job: Job, backend: str, examples: int) -> float:
+        """Seconds an epoch of one member."""
+        measured = self._measured.get(key_of(job, backend))
+        return measured if measured is not None else self._trust * estimate(job, backend, examples)
+
+    def learn(self, crew: Crew, epochs: int, seconds: float, examples: int) -> None:
+        """Take note of a slice."""
+        if epochs > 0:
+            found = seconds / (epochs * len(crew.jobs))
+            before = self._measured.get(crew.key, found)
+            self._measured[crew.key] = math.sqrt(found * before)
+            self._trust = self._measured[crew.key] / estimate(crew.jobs[0], crew.backend, examples)
+
+    def knows(self, crew: Crew) -> bool:
+        """Whether slices like this have been measured."""
+        return crew.key in self._measured
+
+
+def key_of(job: Job, backend: str) -> str:
+    """What decides how long an epoch of a run takes."""
+    return f"{backend} {job.condition}"
+
+
+def estimate(job: Job, backend: str, examples: int) -> float:
+    """Seconds that one epoch of one run takes on a core of 2020 or later, within a factor of a few.
+
+    Forward and backward pass take six operations for each parameter and example.
+    """
+    size = job.spec.batch_size
+    updates = 1 if size == "full" else math.ceil(examples / int(size))
+    operations = 6.0 * job.parameters * examples
+    if backend == "kernel":
+        return operations / 2e10 + updates * 1e-6
+    return operations / 1e10 + updates * 1e-3
+
+
+def crews(
+    jobs: Sequence[Job], backend: Callable[[Spec], str], rates: Rates, library: Library, workers: int
+) -> list[Crew]:
+    """Runs as fleets.
+
+    Fleets are as large as a slice allows, but no worker should be idle for want of a fleet.
+
+    Args:
+        jobs: Runs that can be begun now.
+        backend: Picks what trains a specification.
+        rates: How long an epoch takes.
+        library: The data.
+        workers: How many slices are computed at a time.
+
+    Returns:
+        The fleets, without states yet.
+    """
+    groups: dict[tuple[Any, ...], list[Job]] = {}
+    texts: dict[int, str] = {}
+    for job in jobs:
+        text = texts.setdefault(id(job.spec), "") or canonical_json(job.spec.canonical())
+        texts[id(job.spec)] = text
+        groups.setdefault((text, job.start, job.targets, job.record), []).append(job)
+    made: list[Crew] = []
+    for members in groups.values():
+        first = members[0]
+        picked = backend(first.spec)
+        examples = len(library.data(first).x)
+        each = rates.seconds(first, picked, examples) * (first.targets[-1] - first.start)
+        size = min(MOST_MEMBERS, max(1, int(SLICE_SECONDS / max(each, 1e-9))))
+        if each * len(members) > SLICE_SECONDS / 4:
+            size = min(size, math.ceil(len(members) / workers))
+        count = math.ceil(len(members) / size)
+        for part in range(count):
+            chosen = tuple(members[part::count])
+            made.append(Crew(chosen, picked, None, first.start, first.targets, {}))
+    return made
+
+
+def until(crew: Crew, rates: Rates, examples: int) -> int:
+    """The epoch to which the next slice should go, at least one further and at most the next horizon."""
+    each = rates.seconds(crew.jobs[0], crew.backend, examples) * len(crew.jobs)
+    planned = SLICE_SECONDS if rates.knows(crew) else FIRST_SLICE_SECONDS
+    remaining = crew.targets[0] - crew.epoch
+    wanted = max(1, int(planned / max(each, 1e-12)))
+    if wanted * 1.25 >= remaining:
+        return crew.targets[0]
+    return crew.epoch + wanted

@@ -1,0 +1,94 @@
+"""Executors: worker processes of our own, this very process, or whatever the caller brings."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from gradlab.engine import worker
+from gradlab.errors import EnvironmentProblem
+
+__all__ = ["Inline", "Pool"]
+
+T = TypeVar("T")
+
+
+class Inline(Executor):
+    """An executor that computes at once, in this process."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Call `fn` now; the future that is returned is done."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # as any executor: the caller finds it in the future
+            future.set_exception(error)
+        return future
+
+
+class Pool:
+    """Where slices are computed, rebuilt when a worker process dies.
+
+    Args:
+        workers: Slices computed at a time; 1 computes in this process.
+        executor: An executor to use instead, which the caller shuts down.
+    """
+
+    def __init__(self, workers: int, executor: Executor | None = None) -> None:
+        self.workers = workers
+        self._given = executor
+        self._executor: Executor | None = executor
+
+    @property
+    def inline(self) -> bool:
+        """Whether slices are computed in this process."""
+        return self._given is None and self.workers == 1
+
+    @property
+    def width(self) -> int:
+        """How many slices should be under way, so that no worker waits while one is stored."""
+        return 1 if self.inline else 2 * self.workers
+
+    def submit(self, fn: Callable[..., T], *args: Any) -> Future[T]:
+        """Have a call computed; a pool that is broken says so in the future."""
+        if self._executor is None:
+            self._executor = Inline() if self.inline else self._processes()
+        try:
+            return self._executor.submit(fn, *args)
+        except BrokenProcessPool as error:
+            future: Future[T] = Future()
+            future.set_exception(error)
+            return future
+
+    def rebuild(self) -> None:
+        """Start again with new workers after one has died.
+
+        Raises:
+            EnvironmentProblem: The executor is the caller's, who alone can start it again.
+        """
+        if self._given is not None:
+            raise EnvironmentProblem("the given executor is broken: a worker died; make a new one and run again")
+        self.stop()
+
+    def stop(self) -> None:
+        """End the workers without waiting for what they compute."""
+        if self._given is None and self._executor is not None:
+            processes = dict(getattr(self._executor, "_processes", None) or {})
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            for process in processes.values():
+                process.terminate()
+            for process in processes.values():
+                process.join(timeout=5)
+            self._executor = None
+
+    def _processes(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self.workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=worker.begin,
+            initargs=(os.getpid(),),
+        )

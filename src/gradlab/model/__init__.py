@@ -1,0 +1,19 @@
+"""Architectures and where their first weights come from. Declarations only; `draw` draws the weights."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from gradlab.component import one_of
+from gradlab.model.initial import After, Default, TorchStream
+from gradlab.model.mlp import MLP
+from gradlab.model.module import Module
+from gradlab.model.size import equal_size
+
+__all__ = ["MLP", "MODELS", "After", "Default", "Initial", "Model", "Module", "TorchStream", "equal_size"]
+
+MODELS = (MLP, Module)
+"""Every kind of model."""
+
+Model = Annotated[MLP | Module, one_of(*MODELS)]
+Initial = Annotated[Default | TorchStream | After, one_of(Default, TorchStream, After)]

@@ -1,0 +1,119 @@
+"""Fitted curves over the truth: the median prediction with its 10-90 % band, a small panel per condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.report.frame import Size, Tables, value_axis
+from gradlab.report.palette import BAND_OPACITY, INK, Style
+from gradlab.report.summary import quantiles
+
+__all__ = ["Fit", "fits"]
+
+_DRAWN = 320
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Predictions of one condition for a function of one variable.
+
+    Attributes:
+        condition: Its name.
+        x: Grid in rising order, [G].
+        truth: The function there, [G].
+        outputs: Predictions of each run, [n, G]; NaN for runs that diverged.
+    """
+
+    condition: str
+    x: NDArray[np.float64]
+    truth: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """Root mean square error of each run over the grid; infinite for runs that diverged, [n]."""
+        found = np.sqrt(np.mean((self.outputs - self.truth) ** 2, axis=1))
+        return np.where(np.isnan(found), np.inf, found)
+
+
+def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: Tables) -> Any:
+    """Panels that share both axes, one under the other so that the horizontal detail stays readable.
+
+    Args:
+        shown: The conditions, from the top.
+        styles: How conditions look.
+        size: The size.
+        tables: Takes the rows.
+
+    Returns:
+        An Altair chart.
+    """
+    import altair as alt
+
+    bands = [_band(fit) for fit in shown]
+    everything = np.concatenate([np.concatenate([fit.truth for fit in shown]), *(part for band in bands for part in band)])
+    reach = [float(np.nanmin(shown[0].truth)), float(np.nanmax(shown[0].truth))]
+    room = 0.35 * (reach[1] - reach[0] or 1.0)
+    # A run that is far off would flatten all panels: they reach a third beyond the function at most.
+    y_axis = value_axis(np.clip(everything, reach[0] - room, reach[1] + room), "output", log=False)
+    x_axis = value_axis(np.concatenate([fit.x for fit in shown]), "x", log=False, pad=0.0)
+    height = 112 if size.name == "wide" else 92
+    panels = [
+        _panel(fit, band, styles[fit.condition], size, tables, x_axis, y_axis, height, last=index == len(shown) - 1, first=index == 0)
+        for index, (fit, band) in enumerate(zip(shown, bands, strict=True))
+    ]
+    return alt.vconcat(*panels, spacing=10).resolve_scale(x="shared", y="shared")
+
+
+def _band(fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    alive = fit.outputs[np.isfinite(fit.outputs).all(axis=1)]
+    if not len(alive):
+        empty = np.full_like(fit.x, np.nan)
+        return empty, empty, empty
+    low, middle, high = quantiles(alive, (0.1, 0.5, 0.9))
+    return low, middle, high
+
+
+def _panel(
+    fit: Fit, band: Any, style: Style, size: Size, tables: Tables, x_axis: Any, y_axis: Any, height: int, *, last: bool, first: bool
+) -> Any:
+    import altair as alt
+
+    low, middle, high = band
+    kept = np.unique(np.linspace(0, len(fit.x) - 1, min(len(fit.x), _DRAWN)).round().astype(int))
+    rows = [
+        {"x": float(fit.x[at]), "truth": float(fit.truth[at]), "value": _finite(middle[at]), "low": _finite(low[at]), "high": _finite(high[at])}
+        for at in kept
+    ]
+    lower = [row for row in rows if row["value"] is not None]
+    x = x_axis.encode("x", "x", size, title=last, grid=False)
+    if not last:
+        x.axis.labels, x.axis.ticks, x.axis.title = False, False, None
+    y = y_axis.encode("value", "y", size, title=first)
+    width = size.full
+    dead = int((~np.isfinite(fit.outputs).all(axis=1)).sum())
+    name = f"{style.symbol} {fit.condition}" + (f"  ({dead} of {len(fit.outputs)} diverged, not drawn)" if dead else "")
+    layers = [
+        tables(lower).mark_area(opacity=BAND_OPACITY + 0.08, clip=True, color=style.line).encode(x=x, y=_as(y, "low"), y2="high:Q"),
+        tables(rows).mark_line(strokeWidth=1.1, clip=True, color=INK.text[0], opacity=0.75).encode(x=x, y=_as(y, "truth")),
+        tables(lower).mark_line(strokeWidth=1.9, clip=True, color=style.line).encode(x=x, y=y),
+        tables([{"text": name}])
+        .mark_text(align="left", baseline="top", fontSize=size.type, fontWeight=600, color=style.label, text=name)
+        .encode(x=alt.value(6), y=alt.value(2)),
+    ]
+    return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _as(channel: Any, field: str) -> Any:
+    copy = channel.copy()
+    copy.shorthand = f"{field}:Q"
+    return copy

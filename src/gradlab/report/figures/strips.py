@@ -1,0 +1,214 @@
+"""One dot per run, a row per condition: the values that a claim compares, with median and interval.
+
+Runs that never got there stand in a lane of their own at the right edge; nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.report.frame import HOVER, Axis, Size, Tables, colour, epoch_axis, value_axis
+from gradlab.report.numbers import epoch, interval, number
+from gradlab.report.palette import INK, Style
+from gradlab.report.summary import median, median_interval
+
+__all__ = ["Row", "strips"]
+
+ROW = 58
+_Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The runs of one condition.
+
+    Attributes:
+        condition: Its name.
+        values: One value per run; infinite for never reached or diverged, NaN for not defined.
+        replicates: Replicate numbers, for hover.
+        published: A published value and where it stands.
+    """
+
+    condition: str
+    values: NDArray[np.float64]
+    replicates: NDArray[np.int64]
+    published: tuple[float, str] | None = None
+
+    def summary(self, *, epochs: bool) -> str:
+        """Median, interval and n in words."""
+        defined = self.values[~np.isnan(self.values)]
+        if not len(defined):
+            return "no value in any run"
+        said = epoch(median(defined)) if epochs else number(median(defined), 3, typographic=True)
+        bounds = interval(median_interval(defined), epochs=epochs, typographic=True)
+        return f"median {said} {bounds}".rstrip() + f", n = {len(defined)}"
+
+
+def strips(
+    rows: Sequence[Row],
+    styles: Mapping[str, Style],
+    size: Size,
+    tables: Tables,
+    *,
+    title: str,
+    epochs: bool = False,
+    lane: str = "never",
+    log: bool | None = None,
+    reference: float | None = None,
+) -> Any:
+    """A row of dots per condition.
+
+    Args:
+        rows: The conditions, from the top.
+        styles: How conditions look.
+        size: The size.
+        tables: Takes the rows.
+        title: The quantity and its unit.
+        epochs: Whether values are epochs, which are whole numbers.
+        lane: What an infinite value means.
+        log: Whether the axis is logarithmic; by default, decided by the span.
+        reference: A value that the claim names, drawn as a dashed line.
+
+    Returns:
+        An Altair chart.
+    """
+    import altair as alt
+
+    width = size.width - 16
+    height = ROW * len(rows) + 4
+    finite = np.concatenate([row.values[np.isfinite(row.values)] for row in rows] or [np.empty(0)])
+    extra = [row.published[0] for row in rows if row.published] + ([reference] if reference is not None else [])
+    lost = any(np.isinf(row.values).any() for row in rows)
+    lane_width = 56.0 if lost else 0.0
+    inner = width - lane_width
+    axis = _axis(np.concatenate([finite, np.array(extra, dtype=float)]), title, size, epochs=epochs, log=log)
+    # The scale reaches past the last value so that the lane is part of the same axis, beyond a dotted line.
+    far = axis.at(width, inner) if lost else axis.high
+    lane_at = axis.at(inner + lane_width * 0.55, inner)
+    whole = Axis(axis.low, far, axis.log, axis.ticks, axis.names, title)
+    if lost:
+        whole = Axis(axis.low, far, axis.log, (*axis.ticks, lane_at), (*axis.names, lane), title)
+    x = whole.encode("value", "x", size, grid=False)
+    known = {row.condition: styles[row.condition] for row in rows}
+    shade = colour(known)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[height, 0], nice=False, zero=False), axis=None)
+    every = [
+        {**dot, "condition": row.condition}
+        for index, row in enumerate(rows)
+        for dot in _dots(row, index, axis, inner, lane_at, epochs=epochs)
+    ]
+    many = max((len(row.values) for row in rows), default=0)
+    layers: list[Any] = []
+    if lost:
+        layers.append(
+            tables([{"value": axis.high}]).mark_rule(strokeDash=[2, 3], color=INK.rule[0]).encode(x=x)
+        )
+    if reference is not None:
+        layers.append(
+            tables([{"value": reference, "text": f"{HOVER}named in the claim: {number(reference)}"}])
+            .mark_rule(strokeDash=[5, 4], color=INK.soft[0])
+            .encode(x=x, description="text:N")
+        )
+    layers += [
+        tables([{"value": axis.low, "y": ROW * index + 13, "condition": row.condition,
+                 "text": f"{styles[row.condition].symbol} {row.condition}"} for index, row in enumerate(rows)])
+        .mark_text(align="left", baseline="middle", fontSize=size.type + 0.5, fontWeight=600, dx=0)
+        .encode(x=alt.value(0), y=y, text="text:N", color=colour(known, label=True)),
+        tables([{"y": ROW * index + 13, "text": row.summary(epochs=epochs)} for index, row in enumerate(rows)])
+        .mark_text(align="right", baseline="middle", fontSize=size.type, color=INK.soft[0])
+        .encode(x=alt.value(width), y=y, text="text:N"),
+        tables(_bars(rows, axis))
+        .mark_rule(strokeWidth=9, opacity=0.22, strokeCap="round")
+        .encode(x=x, x2="high:Q", y=y, color=shade),
+        tables(every)
+        .mark_point(filled=True, size=34 if many <= 40 else 14, opacity=0.62)
+        .encode(x=x, y=y, color=shade, shape=_shape(known), description="text:N"),
+        tables(_medians(rows, axis, lane_at))
+        .mark_tick(thickness=2.6, size=26, opacity=1)
+        .encode(x=x, y=y, color=colour(known, label=True)),
+    ]
+    marks = [
+        {"value": row.published[0], "y": ROW * index + 37, "condition": row.condition,
+         "text": f"{HOVER}published: {number(row.published[0])}{' (' + row.published[1] + ')' if row.published[1] else ''}"}
+        for index, row in enumerate(rows)
+        if row.published
+    ]
+    if marks:
+        layers.append(
+            tables(marks)
+            .mark_point(shape="diamond", size=110, fill=INK.paper[0], strokeWidth=1.8, opacity=1)
+            .encode(x=x, y=y, color=shade, description="text:N")
+        )
+    return alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=height)
+
+
+def _axis(values: NDArray[np.float64], title: str, size: Size, *, epochs: bool, log: bool | None) -> Axis:
+    positive = values[values > 0] if len(values) else values
+    if epochs and len(positive):
+        low, high = float(positive.min()), float(positive.max())
+        if high > 5 * low:
+            return epoch_axis(int(high * 1.15), size, title=title, first=max(1.0, low / 1.3))
+    return value_axis(values, title, log=log)
+
+
+def _shape(styles: Mapping[str, Style]) -> Any:
+    import altair as alt
+
+    domain = alt.Scale(domain=list(styles), range=[style.marker for style in styles.values()])
+    return alt.Shape("condition:N", scale=domain, legend=None)
+
+
+def _dots(row: Row, index: int, axis: Axis, width: float, lane_at: float, *, epochs: bool) -> _Rows:
+    """Dots with small vertical steps where they would cover each other."""
+    places: list[tuple[float, float, float, int]] = []
+    radius = 6.4 if len(row.values) <= 40 else 4.2
+    shown = [(float(v), int(r)) for v, r in zip(row.values, row.replicates, strict=True) if not np.isnan(v)]
+    taken: list[tuple[float, float]] = []
+    lane_pixels = float(axis.place(lane_at, width))
+    for value, replicate in sorted(shown):
+        x = lane_pixels if np.isinf(value) else float(axis.place(value, width))
+        offset = _free(x, taken, radius)
+        taken.append((x, offset))
+        places.append((value, offset, x, replicate))
+    return [
+        {
+            "value": lane_at if np.isinf(value) else value,
+            "y": ROW * index + 37 + offset,
+            "text": f"{HOVER}{row.condition}, replicate {replicate}: {epoch(value) if epochs else number(value)}",
+        }
+        for value, offset, _, replicate in places
+    ]
+
+
+def _free(x: float, taken: Sequence[tuple[float, float]], radius: float) -> float:
+    """The smallest step up or down at which a dot at `x` touches none before it."""
+    near = [(a, b) for a, b in taken[-40:] if abs(a - x) < radius]
+    steps = [0.0] + [sign * k * radius * 0.5 for k in range(1, 5) for sign in (1.0, -1.0)]
+    for step in steps:
+        if all((a - x) ** 2 + (b - step) ** 2 >= radius**2 * 0.9 for a, b in near):
+            return step
+    return steps[len(taken) % len(steps)]
+
+
+def _bars(rows: Sequence[Row], axis: Axis) -> _Rows:
+    bars: _Rows = []
+    for index, row in enumerate(rows):
+        found = median_interval(row.values)
+        if found and np.isfinite(found[0]):
+            low, high = (float(np.clip(bound, axis.low, axis.high)) for bound in found)
+            bars.append({"value": low, "high": high, "y": ROW * index + 37, "condition": row.condition})
+    return bars
+
+
+def _medians(rows: Sequence[Row], axis: Axis, lane_at: float) -> _Rows:
+    found = [(index, row.condition, median(row.values)) for index, row in enumerate(rows)]
+    return [
+        {"value": lane_at if np.isinf(value) else value, "y": ROW * index + 37, "condition": name}
+        for index, name, value in found
+        if not np.isnan(value)
+    ]

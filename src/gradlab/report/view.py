@@ -1,0 +1,155 @@
+"""What a page is made from: the least that a result must offer.
+
+`engine.result.Result` is one implementation; anything with these members can be shown. Protocols and not
+imports, so that a page never loads the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ConditionView", "PlanView", "ResultView", "RunView", "SampleView", "SeriesView", "VerdictView"]
+
+Floats = NDArray[np.float64]
+
+
+class SeriesView(Protocol):
+    """A recorded quantity of one condition over epochs.
+
+    Attributes:
+        epochs: Epochs at which it was recorded, [k].
+        values: One row a run, [n, k]; NaN where a run has no value (any more).
+        replicates: Replicate numbers of the rows, [n].
+    """
+
+    @property
+    def epochs(self) -> NDArray[np.int64]: ...
+    @property
+    def values(self) -> Floats: ...
+    @property
+    def replicates(self) -> NDArray[np.int64]: ...
+
+
+class SampleView(Protocol):
+    """One number per run of a condition.
+
+    Attributes:
+        values: The values, [n]; infinite for "never reached", NaN where it is not defined.
+        replicates: Replicate numbers, [n].
+        flagged: Whether the run predicts a constant, is dead or diverged, [n].
+        states: How each run ended: `done`, `stopped`, `diverged`, `failed`, [n].
+    """
+
+    @property
+    def values(self) -> Floats: ...
+    @property
+    def replicates(self) -> NDArray[np.int64]: ...
+    @property
+    def flagged(self) -> NDArray[np.bool_]: ...
+    @property
+    def states(self) -> Sequence[str]: ...
+
+
+class ConditionView(Protocol):
+    """One combination of levels; `spec` is a component with `tree()`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def levels(self) -> Mapping[str, str]: ...
+    @property
+    def spec(self) -> Any: ...
+    @property
+    def epochs(self) -> int: ...
+
+
+class RunView(Protocol):
+    """One condition at one replicate."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def condition(self) -> str: ...
+    @property
+    def replicate(self) -> int: ...
+
+
+class PlanView(Protocol):
+    """What was run."""
+
+    @property
+    def conditions(self) -> Sequence[ConditionView]: ...
+    @property
+    def runs(self) -> Sequence[RunView]: ...
+
+
+class VerdictView(Protocol):
+    """The judgement of one claim; `claim` is a `study.claims.Claim`."""
+
+    @property
+    def claim(self) -> Any: ...
+    @property
+    def outcome(self) -> str: ...
+
+
+class ResultView(Protocol):
+    """Everything that a page shows of one study.
+
+    Attributes:
+        study: The declaration as written, its full budget included (`study.Study`).
+        plan: What was run under this budget.
+        budget: "quick" or "full".
+        verdicts: One per claim, in the order of the study.
+        elapsed: Seconds that the command took, or `None`.
+        environment: Facts of the machine and the libraries, by name.
+        command: How to run this again.
+        digest: One hash of all results.
+        settings: The study as declared, then each alternative of what was assumed.
+    """
+
+    @property
+    def study(self) -> Any: ...
+    @property
+    def plan(self) -> PlanView: ...
+    @property
+    def budget(self) -> str: ...
+    @property
+    def verdicts(self) -> Sequence[Any]: ...
+    @property
+    def elapsed(self) -> float | None: ...
+    @property
+    def environment(self) -> Mapping[str, Any]: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def settings(self) -> Sequence[str]: ...
+
+    def series(self, quantity: str, condition: str) -> SeriesView:
+        """A recorded series; raises `KeyError` where it was not recorded."""
+        ...
+
+    def values(self, quantity: Any, condition: str) -> SampleView:
+        """A quantity of each run; raises `KeyError` where it cannot be had."""
+        ...
+
+    def predictions(self, condition: str) -> tuple[Floats, Floats, Floats]:
+        """Grid [G, in], truth [G, out] and outputs of each run [n, G, out]; raises `KeyError` if not recorded."""
+        ...
+
+    def flags(self, condition: str) -> Mapping[str, int]:
+        """Runs that are constant, dead, diverged, by flag."""
+        ...
+
+    def states(self, condition: str) -> Mapping[str, int]:
+        """Runs by how they ended."""
+        ...
+
+    def parameters(self, condition: str) -> int:
+        """The exact parameter count."""
+        ...

@@ -1,0 +1,229 @@
+"""Whether a declaration makes sense as a whole: what validation of single fields cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from gradlab.component import Component, Vary, kind_of, level_name, walk
+from gradlab.errors import Problem, StudyError, nearest
+from gradlab.model import MODELS
+from gradlab.model.initial import TorchStream
+from gradlab.model.fit import shape_problem
+from gradlab.model.mlp import MLP
+from gradlab.model.module import Module
+from gradlab.study.claims import Claim, Scope
+from gradlab.study.factors import CONDITION, SETTINGS, combinations, factors, settings
+from gradlab.study.plan import spec_of
+from gradlab.study.problems import problems_of
+from gradlab.study.quantity import GrammarError, parse_quantity
+from gradlab.study.recipe import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
+from gradlab.study.select import select
+from gradlab.study.spec import Spec
+from gradlab.task import TASKS
+
+if TYPE_CHECKING:
+    from gradlab.study.study import Study
+
+__all__ = ["KINDS", "check", "check_raw"]
+
+KINDS = frozenset(
+    kind_of(cls) for cls in (*TASKS, *MODELS, SGD, Adam, AdamW, RMSprop, Constant, Step, Cosine)
+)
+"""The kinds by which a component can be written in short form."""
+
+
+def check(study: Study) -> list[Problem]:
+    """Everything that is wrong with a study whose fields are each valid.
+
+    Args:
+        study: The declaration.
+
+    Returns:
+        All problems at once; none if the study can be run.
+    """
+    problems = _nested_factors(study)
+    try:
+        found = combinations(study)
+    except StudyError as error:
+        return [*problems, *error.problems]
+    specs: dict[str, Spec] = {}
+    levels: dict[str, Mapping[str, str]] = {}
+    repeated = {item.label for item in found if [other.label for other in found].count(item.label) > 1}
+    problems += [Problem("conditions", label, "two conditions have this name") for label in sorted(repeated)]
+    for combination in found:
+        levels[combination.label] = combination.levels
+        try:
+            specs[combination.label] = spec_of(combination.fields)
+        except ValidationError as error:
+            problems += problems_of(error, Spec)
+    for name, spec in specs.items():
+        problems += _spec(name if len(specs) > 1 else "", spec)
+    problems += _claims(study, levels, specs)
+    problems += _overrides(study)
+    if not problems:
+        try:
+            study.plan()
+        except StudyError as error:
+            problems += error.problems
+    return list(dict.fromkeys(problems))
+
+
+def check_raw(fields: Mapping[str, Any]) -> list[Problem]:
+    """Problems of the claims in a declaration whose other fields are not all valid, so that all are told at once."""
+    names: dict[str, dict[str, str]] = {}
+    for path in SETTINGS:
+        value = fields.get(path)
+        if isinstance(value, Vary):
+            names |= {level: {path: level} for level, _ in value.levels}
+        elif isinstance(value, Mapping) and path in {"task", "model", "optimizer"}:
+            table = cast("Mapping[str, Any]", value)
+            inner = table.get("vary", table)
+            if isinstance(inner, Mapping) and not set(cast("Mapping[str, Any]", inner)) & (KINDS | {"kind"}):
+                names |= {str(level): {path: str(level)} for level in cast("Mapping[str, Any]", inner)}
+    given = fields.get("claims", ())
+    if not names or not isinstance(given, list | tuple):
+        return []
+    found: list[Problem] = []
+    for index, item in enumerate(cast("Sequence[Any]", given)):
+        try:
+            claim = item if isinstance(item, Claim) else Claim.model_validate(item)
+        except ValidationError:
+            continue  # told already
+        found += claim.check(Scope(names), f"claims.{index}")
+    return found
+
+
+def _nested_factors(study: Study) -> list[Problem]:
+    problems: list[Problem] = []
+    for name in SETTINGS:
+        for path, vary in walk(getattr(study, name), name):
+            problems += [
+                Problem(f"{path}.{level}", "", "a level of a factor cannot vary itself", "another factor, or zipped")
+                for level, value in vary.levels
+                if isinstance(value, Component) and any(walk(value))
+            ]
+    return problems
+
+
+def _spec(name: str, spec: Spec) -> list[Problem]:
+    """What cannot go together in one condition; `name` is empty where the study has only one."""
+    where = f" (condition {name!r})" if name else ""
+    task, problems = spec.task, list[Problem]()
+
+    def wrong(path: str, value: object, message: str, allowed: str = "") -> None:
+        problems.append(Problem(path, str(value), message + where, allowed))
+
+    if spec.loss not in task.losses:
+        wrong("loss", spec.loss, "does not fit the task's targets", ", ".join(task.losses))
+    if spec.keep == "best" and spec.validation == 0:
+        wrong("keep", "best", "needs validation data", "validation = a share such as 0.1")
+    if spec.keep == "test-best" and not task.has_test:
+        wrong("keep", "test-best", "needs held-out data of the task")
+    if isinstance(spec.initial, TorchStream) and not isinstance(spec.model, MLP):
+        wrong("initial", "torch_stream", f"is for an mlp, not a {spec.model.kind}", "default")
+    if isinstance(spec.initial, TorchStream) and spec.dtype != "float32":
+        wrong("initial", "torch_stream", "draws float32 values", 'dtype = "float32"')
+    if spec.objective == "sum_of_outputs" and spec.loss != "mse":
+        wrong("objective", spec.objective, "is for regression")
+    size = task.size
+    if isinstance(spec.batch_size, int) and spec.batch_size > size:
+        wrong("batch_size", spec.batch_size, f"is more than the {size} examples of the task", f'1 to {size}, or "full"')
+    if isinstance(spec.model, Module):
+        misfit = shape_problem(spec.model, task.inputs, task.outputs)
+        if misfit:
+            wrong("model", spec.model.label(), misfit)
+    return problems
+
+
+def _claims(study: Study, levels: Mapping[str, Mapping[str, str]], specs: Mapping[str, Spec]) -> list[Problem]:
+    problems: list[Problem] = []
+    epochs = study.epochs if not isinstance(study.epochs, Vary) else None
+    scope = Scope(levels, None, epochs)
+    for index, claim in enumerate(study.claims):
+        problems += claim.check(scope, f"claims.{index}")
+    for index, published in enumerate(study.published):
+        try:
+            parse_quantity(published.quantity)
+        except GrammarError as error:
+            problem = error.problem
+            problems.append(
+                Problem(
+                    f"published.{index}.quantity", problem.value, problem.message, problem.allowed, problem.suggestion
+                )
+            )
+        try:
+            if len(select(published.condition, levels).names) != 1:
+                problems.append(Problem(f"published.{index}.condition", published.condition, "names several conditions"))
+        except GrammarError as error:
+            problem = error.problem
+            problems.append(
+                Problem(
+                    f"published.{index}.condition", problem.value, problem.message, problem.allowed, problem.suggestion
+                )
+            )
+    asked = [(f"record.{i}", q) for i, q in enumerate(study.record)]
+    asked += [(f"claims.{i}", q) for i, c in enumerate(study.claims) for q in c.quantities()]
+    for path, quantity in asked:
+        for spec in specs.values():
+            missing = _unmeasurable(quantity.name, quantity.split, spec)
+            if missing:
+                problems.append(Problem(path, str(quantity), missing))
+    return problems
+
+
+def _unmeasurable(name: str, split: str, spec: Spec) -> str:
+    """Why a quantity cannot be measured under a spec; empty if it can."""
+    if split == "test" and not spec.task.has_test:
+        return "the task has no held-out data"
+    if split == "validation" and spec.validation == 0:
+        return "there is no validation data; give validation = a share such as 0.1"
+    if name in {"accuracy", "tolerance_accuracy"} and name not in spec.task.metrics:
+        return f"is not for this task, which has {', '.join(spec.task.metrics)}"
+    if name == "dead_units" and not isinstance(spec.model, MLP):
+        return "is for an mlp"
+    if name == "gradient_norm_batch" and spec.batch_size == "full":
+        return "with full batches there is no minibatch; record gradient_norm"
+    return ""
+
+
+def _overrides(study: Study) -> list[Problem]:
+    """Problems of the quick budget, of the assumed levels and of tuning."""
+    problems: list[Problem] = []
+    try:
+        if study.quick:
+            study.budgeted("quick")
+    except StudyError as error:
+        problems += [_prefixed("quick", problem) for problem in error.problems]
+    try:
+        if study.assumed:
+            settings(study)
+    except StudyError as error:
+        problems += [_prefixed("assumed", problem) for problem in error.problems]
+    for path, values in study.tune.items():
+        head = path.partition(".")[0]
+        if head not in SETTINGS:
+            problems.append(Problem(f"tune.{path}", "", "is not a setting", ", ".join(SETTINGS), nearest(head, SETTINGS)))
+        if len(values) < 2:
+            problems.append(Problem(f"tune.{path}", str(values), "needs at least two values to choose from"))
+        elif head in SETTINGS:
+            for value in values:
+                try:
+                    study.with_settings({path: value, "tune": {}, "quick": {}, "assumed": {}})
+                except StudyError as error:
+                    problems += [_prefixed(f"tune.{path}={level_name(value)}", p) for p in error.problems]
+    if study.tune and study.validation == 0:
+        problems.append(Problem("tune", "", "chooses on validation loss", "validation = a share such as 0.1"))
+    varied = {factor.path for factor in factors(study)} - {CONDITION}
+    problems += [
+        Problem(f"tune.{path}", "", "is a factor of the study already") for path in study.tune if path in varied
+    ]
+    return problems
+
+
+def _prefixed(prefix: str, problem: Problem) -> Problem:
+    path = f"{prefix}: {problem.path}"
+    return Problem(path, problem.value, problem.message, problem.allowed, problem.suggestion)
+

@@ -1,0 +1,224 @@
+"""A user's own data, given as arrays or as an `.npz` file."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import Field, PlainValidator, model_validator
+
+from gradlab.component import Component
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Arrays", "Block"]
+
+
+class Block:
+    """An array that is a value: read-only, equal to another by content, named by its hash.
+
+    Attributes:
+        values: The numbers: float64, or int64 for class labels.
+        digest: The first 20 hexadecimal digits of the SHA-256 of type, shape and content.
+    """
+
+    __slots__ = ("digest", "values")
+
+    def __init__(self, values: object) -> None:
+        import numpy as np
+
+        if hasattr(values, "detach"):  # a torch tensor, without importing torch to say so
+            values = cast(Any, values).detach().cpu().numpy()
+        array = np.asarray(values)
+        if array.dtype.kind in "biu":
+            array = array.astype(np.int64)
+        elif array.dtype.kind == "f":
+            array = array.astype(np.float64)
+        else:
+            raise ValueError(f"an array of numbers belongs here, not of {array.dtype}")
+        if not np.isfinite(array).all():
+            raise ValueError("the array holds NaN or infinite values")
+        self.values: NDArray[Any] = np.array(array, order="C")
+        self.values.setflags(write=False)
+        content = hashlib.sha256(f"{array.dtype.kind}{array.shape}".encode())
+        content.update(self.values.astype(self.values.dtype.newbyteorder("<")).tobytes())
+        self.digest = content.hexdigest()[:20]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Block) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"Block({self.values.dtype}{list(self.values.shape)}, {self.digest})"
+
+
+def _block(value: object) -> Block:
+    if isinstance(value, Block):
+        return value
+    try:
+        return Block(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(str(error)) from None
+
+
+BlockField = Annotated[Block, PlainValidator(_block)]
+
+
+class Arrays(Component):
+    """Learn from arrays: NumPy arrays, torch tensors, nested lists, or an `.npz` file with the same names.
+
+    Integer `y` of one dimension are class labels, anything else is regressed on.
+
+    Attributes:
+        path: An `.npz` file that holds x, y and perhaps test_x and test_y; in place of the arrays.
+        x: Training inputs `[n, ...]`; one dimension is taken as n inputs of width 1, and an MLP sees further
+            dimensions flattened.
+        y: Training targets: `[n]` integer labels, or `[n]` or `[n, out]` numbers.
+        test_x: Test inputs, with `test_y`.
+        test_y: Test targets.
+        classes: Number of classes; by default the largest label plus one.
+
+    Example:
+        >>> task = Arrays([[0.0, 1.0], [1.0, 0.0]], [1, 0])
+        >>> task.inputs, task.outputs, task.default_loss
+        (2, 2, 'cross_entropy')
+    """
+
+    kind: Literal["arrays"] = "arrays"
+    path: str | None = None
+    x: BlockField
+    y: BlockField
+    test_x: BlockField | None = None
+    test_y: BlockField | None = None
+    classes: Annotated[int, Field(ge=2)] | None = None
+
+    primary: ClassVar[str | None] = "path"
+
+    def __init__(self, x: Any = None, y: Any = None, /, **rest: Any) -> None:
+        given = {name: value for name, value in (("x", x), ("y", y)) if value is not None}
+        super().__init__(**(given | rest))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _load(cls, given: Any) -> Any:
+        path = given.get("path")
+        if not isinstance(path, str) or "x" in given:
+            return given
+        return given | _arrays_in(Path(path))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_pair("", self.x, self.y)
+        if (self.test_x is None) != (self.test_y is None):
+            raise ValueError("test_x and test_y go together")
+        if self.test_x is not None and self.test_y is not None:
+            _check_pair("test_", self.test_x, self.test_y)
+            if self.test_x.values.shape[1:] != self.x.values.shape[1:]:
+                raise ValueError(f"test_x has examples of shape {self.test_x.values.shape[1:]}, x of "
+                                 f"{self.x.values.shape[1:]}")  # fmt: skip
+            if self.test_y.values.shape[1:] != self.y.values.shape[1:]:
+                raise ValueError("test_y and y differ in shape")
+        if not self.classifies:
+            if self.classes is not None:
+                raise ValueError("classes goes with integer labels of one dimension")
+            return self
+        for name, labels in (("y", self.y), ("test_y", self.test_y)):
+            if labels is not None and (labels.values.min() < 0 or labels.values.max() >= self.outputs):
+                raise ValueError(f"the labels in {name} must lie in 0..{self.outputs - 1}")
+        return self
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the targets are class labels."""
+        return self.y.values.dtype.kind == "i" and self.y.values.ndim == 1
+
+    @property
+    def size(self) -> int:
+        """Number of training examples."""
+        return int(self.x.values.shape[0])
+
+    @property
+    def targets(self) -> str:
+        """What is predicted, in words."""
+        return "classes" if self.classifies else "real numbers"
+
+    @property
+    def draws(self) -> frozenset[str]:
+        """The seed purposes for which data are drawn at random."""
+        return frozenset()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example, as a module sees it; an MLP sees it flat."""
+        return self.x.values.shape[1:] or (1,)
+
+    @property
+    def inputs(self) -> int:
+        """Width of the network's input: numbers in one example."""
+        return int(self.x.values[0].size)
+
+    @property
+    def outputs(self) -> int:
+        """Width of the network's output."""
+        if self.classifies:
+            return self.classes or max(2, int(self.y.values.max()) + 1)
+        return int(self.y.values[0].size)
+
+    @property
+    def default_loss(self) -> Literal["mse", "cross_entropy"]:
+        """The loss where a study names none."""
+        return "cross_entropy" if self.classifies else "mse"
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """The losses that this task's targets allow."""
+        return (self.default_loss,)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What can be measured on this task besides its loss."""
+        return ("accuracy",) if self.classifies else ("tolerance_accuracy",)
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a test set."""
+        return self.test_x is not None
+
+    @property
+    def draws(self) -> frozenset[str]:
+        """The purposes for which the data draw random numbers."""
+        return frozenset()
+
+    def canonical(self) -> dict[str, Any]:
+        """The tree that identity hashes: content, wherever it came from."""
+        blocks = {name: getattr(self, name) for name in ("x", "y", "test_x", "test_y")}
+        tree: dict[str, Any] = {"kind": self.kind}
+        tree |= {name: block.digest for name, block in blocks.items() if block is not None}
+        return tree | ({"outputs": self.outputs} if self.classifies else {})
+
+
+def _arrays_in(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    names = ("x", "y", "test_x", "test_y")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in names if name in file}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot read {path} as an .npz file: {error}") from None
+    missing = [name for name in names[:2] if name not in found]
+    if missing:
+        raise ValueError(f"{path} holds no {' and no '.join(missing)}")
+    return found
+
+
+def _check_pair(prefix: str, x: Block, y: Block) -> None:
+    if x.values.ndim == 0 or y.values.ndim == 0 or not x.values.size or not y.values.size:
+        raise ValueError(f"{prefix}x and {prefix}y need at least one example")
+    if x.values.shape[0] != y.values.shape[0]:
+        raise ValueError(f"{prefix}x has {x.values.shape[0]} examples, {prefix}y has {y.values.shape[0]}")
