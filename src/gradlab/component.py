@@ -27,6 +27,8 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 __all__ = ["Component", "Level", "Vary", "canonical_json", "digest_of", "kind_of", "one_of", "replace", "to_tree", "vary", "walk"]
 
 T = TypeVar("T")
+KINDS_KEY = "x-kinds"
+"""Where the JSON Schema of a field names its component classes, for `study.schema` to spell out."""
 Level = tuple[str, Any]
 
 
@@ -80,6 +82,8 @@ def level_name(value: object) -> str:
 
 def _listless(value: object) -> object:
     """Lists as tuples, all the way down: TOML knows only lists, frozen values hold only tuples."""
+    if isinstance(value, dict):
+        return {key: _listless(item) for key, item in cast("dict[object, object]", value).items()}
     if isinstance(value, list | tuple):
         return tuple(_listless(item) for item in cast("list[object]", value))
     return value
@@ -228,24 +232,7 @@ class OneOf:
         return core_schema.no_info_plain_validator_function(self.build)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        forms: list[JsonSchemaValue] = [{"type": "string", "enum": list(self.table)}]
-        for tag, cls in self.table.items():
-            whole = handler(cls.__pydantic_core_schema__)
-            forms += [whole, _table({tag: whole})]
-            if cls.primary is not None:
-                fields = dict(handler.resolve_ref_schema(whole).get("properties", {}))
-                fields.pop("kind", None)
-                forms.append(_table({tag: fields.pop(cls.primary), **fields}, tag))
-        return {"anyOf": forms}
-
-
-def _table(properties: dict[str, Any], required: str | None = None) -> JsonSchemaValue:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [required or next(iter(properties))],
-        "additionalProperties": False,
-    }
+        return {KINDS_KEY: [cls.__name__ for cls in self.classes]}
 
 
 def one_of(*classes: type[Component]) -> OneOf:

@@ -30,9 +30,7 @@ def counter_of(epoch: int = 0, index: int = 0) -> NDArray[np.uint64]:
     return np.array([0, 0, index, epoch], np.uint64)
 
 
-def generator(
-    seed: int, purpose: str, name: str = "", epoch: int = 0, index: int = 0
-) -> np.random.Generator:
+def generator(seed: int, purpose: str, name: str = "", epoch: int = 0, index: int = 0) -> np.random.Generator:
     """The generator at an address.
 
     Args:
@@ -49,4 +47,6 @@ def generator(
         >>> int(generator(0, "order", epoch=3).integers(1000)), int(generator(0, "order", epoch=3).integers(1000))
         (885, 885)
     """
-    return np.random.Generator(np.random.Philox(key=key_of(seed, purpose, name), counter=counter_of(epoch, index)))
+    return np.random.Generator(
+        np.random.Philox(key=key_of(seed, purpose, name), counter=counter_of(epoch, index))
+    )

@@ -25,10 +25,10 @@ def state(epoch: int, *, seed: int = 0, width: int = 7, **fields: object) -> Sta
         "slots": {"exp_avg": generator.normal(size=width).astype(np.float32)},
         "buffers": {},
         "status": "running",
-        "status_epoch": -1,
+        "status_epoch": None,
         "best": None,
         "passages": {},
-        "recent": ((epoch, 0.5),),
+        "recent": np.array([[epoch, 0.5]]),
     }
     return State(**values | fields)
 
@@ -40,7 +40,9 @@ def series(first: int, last: int, seed: int = 0) -> dict[str, tuple[np.ndarray, 
 
 def asked(lab: Lab, count: int) -> list[str]:
     """Ask for `count` runs of one condition."""
-    runs = [NewRun(run_id(index), '{"kind":"spec"}', {"init": index}, "only", index) for index in range(count)]
+    runs = [
+        NewRun(run_id(index), '{"kind":"spec"}', {"init": index}, "only", index) for index in range(count)
+    ]
     lab.ask("study", "A study", {"title": "A study"}, runs)
     return [run.id for run in runs]
 

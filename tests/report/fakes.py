@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gradlab.judge.verdict import Verdict
+from gradlab.study.claim_text import parse_claim
+from gradlab.study.claims import Claim
+
 PUBLISHED = {
     "deep": ([0, 500, 1000, 2000, 10000, 20000], [0.136, 1.86e-3, 1.30e-3, 6.7e-4, 5.0e-4, 4.918e-4]),
     "medium": ([0, 500, 1000, 2000, 10000, 20000], [0.0304, 2.55e-3, 1.0e-3, 5.8e-4, 5.58e-4, 5.544e-4]),
@@ -77,7 +81,9 @@ class FakeResult:
         series = self.traces[name][condition]
         n = len(series.replicates)
         states = self.ends[condition]
-        if text.startswith("epochs_to"):
+        if text == "epochs":
+            values = np.full(n, float(series.epochs[-1]))
+        elif text.startswith("epochs_to"):
             threshold = float(text.rsplit(",", 1)[1].strip(" )"))
             reached = series.values < threshold
             values = np.where(reached.any(axis=1), series.epochs[reached.argmax(axis=1)], np.inf).astype(float)
@@ -192,7 +198,7 @@ def make(
         "epochs": 20_000,
         "replicates": 20,
         "claims": (),
-        "record": ("loss", "gradient_norm", "predictions"),
+        "record": ("loss", "gradient_norm", "predictions", "epochs_to(loss, 1e-3)"),
         "published": (),
         "stated": {},
         "quirks": (),
@@ -201,9 +207,11 @@ def make(
     }
     settings |= study
     environment = {"python": "3.13.1", "torch": "2.13.0+cpu", "numpy": "2.4.6", "cpu": "2 cores, AVX-512"}
+    declared = SimpleNamespace(**settings)
+    budgeted = SimpleNamespace(**(settings | {"epochs": epochs, "replicates": n}))
     return FakeResult(
-        study=SimpleNamespace(**settings),
-        plan=SimpleNamespace(conditions=tuple(conditions), runs=tuple(runs)),
+        study=declared,
+        plan=SimpleNamespace(conditions=tuple(conditions), runs=tuple(runs), declared=declared, study=budgeted),
         verdicts=verdicts or [],
         budget=budget,
         environment=environment,
@@ -212,3 +220,119 @@ def make(
         flagged=flagged,
         fits=fits,
     )
+
+
+def verdicts() -> list[Verdict]:
+    """One of each outcome that a study of depth could have."""
+    first = Claim(
+        id="S002-1",
+        says="On both functions nets 1 and 2 (7 and 4 hidden layers) converge faster than net 3 (1 hidden layer).",
+        test=parse_claim("fewer(epochs_to(loss, 1e-3), deep, than=shallow)"),
+    )
+    second = Claim(
+        id="S002-2",
+        says="On sinc nets 1 and 3 fit better than net 2.",
+        test=parse_claim("less(loss, deep, than=medium)"),
+        as_reported=parse_claim("less(loss@last, deep, than=medium)"),
+        note="'Fit better' is read as a lower training loss at the end.",
+    )
+    third = Claim(id="S002-9", says="A dead net predicts a constant.", test=parse_claim("share(flag_constant, deep, at_most=0.1)"))
+    fourth = Claim(
+        id="S000-10",
+        says="Gradient norm falls as loss falls.",
+        test=parse_claim("correlates(loss, gradient_norm, over=epochs)"),
+    )
+    fifth = Claim(id="S000-12", says="A higher ratio means a more convex region.", test=parse_claim("untestable('a definition')"))
+    return [
+        Verdict(
+            first,
+            "supported",
+            "epochs_to(loss, 1e-3) of deep is 9.5 times earlier than shallow [5.2, ∞]",
+            test="exact permutation of ranks (Brunner-Munzel)",
+            null="P(A < B) + P(A = B)/2 = 1/2",
+            effect="median ratio",
+            value=0.105,
+            interval=(0.0, 0.19),
+            superiority=0.93,
+            n=(20, 20),
+            p=2.1e-7,
+            p_against=1.0,
+            alpha=0.025,
+            paired=False,
+        ),
+        Verdict(
+            second,
+            "contradicted",
+            "deep ends 1.8 times higher than medium [1.1, 2.9]",
+            test="exact permutation of ranks (Brunner-Munzel)",
+            null="P(A < B) + P(A = B)/2 = 1/2",
+            effect="median ratio",
+            value=1.8,
+            interval=(1.1, 2.9),
+            n=(20, 20),
+            p=0.99,
+            p_against=0.011,
+            alpha=0.025,
+            warnings=("Leaving out 1 flagged run of deep would make this inconclusive.",),
+            as_reported=Verdict(second, "supported", "deep ends 1.13 times lower than medium", n=(1, 1)),
+        ),
+        Verdict(
+            third,
+            "too few replicates",
+            "1 of 20 deep runs predicts a constant [0.1 %, 25 %]",
+            test="exact binomial (Clopper-Pearson)",
+            null="p = 0.1",
+            effect="share",
+            value=0.05,
+            interval=(0.001, 0.249),
+            n=(20,),
+            p=0.39,
+            alpha=0.025,
+            needed_n=29,
+        ),
+        Verdict(
+            fourth,
+            "depends on optimizer.lr",
+            "supported at as declared; inconclusive at optimizer.lr=0.0001",
+            test="sign test over runs",
+            null="either sign is as likely",
+            n=(60,),
+            p=0.2,
+            alpha=0.025,
+            per_setting=(
+                Verdict(fourth, "supported", "positive in 59 of 60 runs", setting="as declared"),
+                Verdict(fourth, "inconclusive", "positive in 33 of 60 runs", setting="optimizer.lr=0.0001"),
+            ),
+        ),
+        Verdict(fifth, "untestable", "a definition"),
+    ]
+
+
+def full(**changes: Any) -> FakeResult:
+    """The whole of report 002's sinc study, with everything that a page can show."""
+    given: dict[str, Any] = {
+        "verdicts": verdicts(),
+        "published": (
+            SimpleNamespace(condition="deep", quantity="loss", value=4.9181e-4, read_error=0.0, note="printed, epoch 19,500"),
+            SimpleNamespace(condition="medium", quantity="loss", value=5.5438e-4, read_error=0.0, note="printed"),
+            SimpleNamespace(condition="shallow", quantity="loss", value=1.1184e-3, read_error=0.0, note="printed"),
+            SimpleNamespace(condition="deep", quantity="loss@1000", value=1.304e-3, read_error=0.0, note=""),
+        ),
+        "stated": {"model.hidden": "one 10-10 layer fewer (461 parameters)", "optimizer.lr": "not given"},
+        "quirks": ("Predictions are those before the last step.", "Only one run was made."),
+        "assumed": {"optimizer.lr": SimpleNamespace(levels={"0.0001": 1e-4, "0.01": 1e-2}, why="the text names no rate")},
+        "notes": "Networks of 571 or 572 parameters, with 7, 4 and 1 hidden layers.",
+    }
+    return make(**(given | changes))
+
+
+def failed() -> FakeResult:
+    """A study in which every run failed before its first record."""
+    result = make(n=2, verdicts=[])
+    for trace in result.traces.values():
+        trace.clear()
+    result.fits.clear()
+    for name in result.ends:
+        result.ends[name] = ["failed"] * 2
+        result.flagged[name] = {"constant": 0, "dead": 0, "diverged": 0}
+    return result

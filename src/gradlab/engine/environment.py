@@ -27,7 +27,19 @@ VARIABLES = (
 )
 """The only environment variables that are ever stored: none of them holds a secret."""
 
-FEATURES = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "amx_bf16", "asimd", "sve")
+FEATURES = (
+    "sse4_2",
+    "avx",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
+    "avx512_bf16",
+    "amx_bf16",
+    "asimd",
+    "sve",
+)
 """Processor features on which the bits of a result may depend."""
 
 
@@ -86,7 +98,9 @@ def _commit(folder: Path) -> dict[str, Any] | None:
         return None
     remote = _git(folder, "remote", "get-url", "origin")
     changed = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    return {"commit": commit, "changed": changed} | ({"remote": without_credentials(remote)} if remote else {})
+    return {"commit": commit, "changed": changed} | (
+        {"remote": without_credentials(remote)} if remote else {}
+    )
 
 
 def without_credentials(address: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlab.component import canonical_json
 from gradlab.engine.missing import Job
-from gradlab.train.fleet import Fleet, Member
+from gradlab.train.fleet import Backend, Fleet, Member
 
 if TYPE_CHECKING:
     from gradlab.study.spec import Spec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Build = Callable[[Spec, Mapping[str, int]], Data]
 
-__all__ = ["SLICE_SECONDS", "Crew", "Library", "Rates", "crews", "key_of"]
+__all__ = ["SLICE_SECONDS", "Crew", "Library", "Rates", "crews", "until"]
 
 SLICE_SECONDS = 2.0
 """How long a slice should last: the work that a crash can cost, and the time between two lines of progress."""
@@ -44,7 +44,7 @@ class Crew:
     """
 
     jobs: tuple[Job, ...]
-    backend: str
+    backend: Backend
     states: tuple[State, ...] | None
     epoch: int
     targets: tuple[int, ...]
@@ -55,11 +55,6 @@ class Crew:
     def ids(self) -> tuple[str, ...]:
         """The run ids of the members."""
         return tuple(job.run.id for job in self.jobs)
-
-    @property
-    def key(self) -> str:
-        """What decides how long an epoch of a member takes."""
-        return key_of(self.jobs[0], self.backend)
 
     def only(self, members: Iterable[int], *, careful: bool | None = None) -> Crew:
         """The crew with some of its members."""
@@ -82,58 +77,85 @@ class Crew:
             data[id(own)] = own
             members.append(Member(job.run.id, dict(job.run.seeds), place, self.starts.get(job.run.id)))
         first = self.jobs[0]
-        return Fleet(first.spec, self.targets[0], first.record, self.backend, tuple(data.values()), tuple(members))
+        return Fleet(
+            first.spec, self.targets[0], first.record, self.backend, tuple(data.values()), tuple(members)
+        )
 
 
 class Library:
-    """The data of runs, built once for each task and pair of seeds.
+    """What runs learn from and what trains them, found once.
 
     Args:
         build: Makes the data of a specification from seeds.
+        pick: Picks what trains a specification.
     """
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, pick: Callable[[Spec], Backend]) -> None:
         self._build = build
-        self._shelf: dict[str, Data] = {}
+        self._pick = pick
+        self._texts: dict[str, str] = {}
+        self._picked: dict[str, Backend] = {}
+        self._examples: dict[str, int] = {}
+        self._shelf: dict[tuple[str, int | None, int | None], Data] = {}
 
     def data(self, job: Job) -> Data:
-        """The data of one run."""
-        drawn = {purpose: job.run.seeds.get(purpose) for purpose in ("data", "labels")}
-        validation = job.spec.canonical().get("validation")
-        key = canonical_json([job.spec.task.canonical(), validation, drawn])
+        """The data of one run; equal task and seeds give the same object."""
+        if job.condition not in self._texts:
+            own = job.spec.canonical()
+            self._texts[job.condition] = canonical_json([own["task"], own.get("validation")])
+        key = (self._texts[job.condition], job.run.seeds.get("data"), job.run.seeds.get("labels"))
         if key not in self._shelf:
             self._shelf[key] = self._build(job.spec, job.run.seeds)
         return self._shelf[key]
 
+    def backend(self, job: Job) -> Backend:
+        """What trains a run."""
+        if job.condition not in self._picked:
+            self._picked[job.condition] = self._pick(job.spec)
+        return self._picked[job.condition]
+
+    def examples(self, job: Job) -> int:
+        """How many examples a run learns from; replicates of a condition all have as many."""
+        if job.condition not in self._examples:
+            self._examples[job.condition] = len(self.data(job).x)
+        return self._examples[job.condition]
+
 
 class Rates:
-    """How many seconds an epoch of one member takes: estimated at first, then measured."""
+    """How many seconds an epoch of one member takes: estimated at first, then measured.
 
-    def __init__(self) -> None:
+    Args:
+        library: Knows what trains a run, and on how many examples.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._estimated: dict[str, float] = {}
         self._measured: dict[str, float] = {}
         self._trust = 1.0
 
-    def seconds(self, job: Job, backend: str, examples: int) -> float:
+    def seconds(self, job: Job) -> float:
         """Seconds an epoch of one member."""
-        measured = self._measured.get(key_of(job, backend))
-        return measured if measured is not None else self._trust * estimate(job, backend, examples)
+        measured = self._measured.get(job.condition)
+        return measured if measured is not None else self._trust * self._estimate(job)
 
-    def learn(self, crew: Crew, epochs: int, seconds: float, examples: int) -> None:
+    def learn(self, crew: Crew, epochs: int, seconds: float) -> None:
         """Take note of a slice."""
+        first = crew.jobs[0]
         if epochs > 0:
             found = seconds / (epochs * len(crew.jobs))
-            before = self._measured.get(crew.key, found)
-            self._measured[crew.key] = math.sqrt(found * before)
-            self._trust = self._measured[crew.key] / estimate(crew.jobs[0], crew.backend, examples)
+            self._measured[first.condition] = math.sqrt(found * self._measured.get(first.condition, found))
+            self._trust = self._measured[first.condition] / self._estimate(first)
 
     def knows(self, crew: Crew) -> bool:
         """Whether slices like this have been measured."""
-        return crew.key in self._measured
+        return crew.jobs[0].condition in self._measured
 
-
-def key_of(job: Job, backend: str) -> str:
-    """What decides how long an epoch of a run takes."""
-    return f"{backend} {job.condition}"
+    def _estimate(self, job: Job) -> float:
+        if job.condition not in self._estimated:
+            found = estimate(job, self._library.backend(job), self._library.examples(job))
+            self._estimated[job.condition] = found
+        return self._estimated[job.condition]
 
 
 def estimate(job: Job, backend: str, examples: int) -> float:
@@ -149,48 +171,40 @@ def estimate(job: Job, backend: str, examples: int) -> float:
     return operations / 1e10 + updates * 1e-3
 
 
-def crews(
-    jobs: Sequence[Job], backend: Callable[[Spec], str], rates: Rates, library: Library, workers: int
-) -> list[Crew]:
+def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> list[Crew]:
     """Runs as fleets.
 
     Fleets are as large as a slice allows, but no worker should be idle for want of a fleet.
 
     Args:
         jobs: Runs that can be begun now.
-        backend: Picks what trains a specification.
         rates: How long an epoch takes.
-        library: The data.
+        library: What trains them.
         workers: How many slices are computed at a time.
 
     Returns:
         The fleets, without states yet.
     """
     groups: dict[tuple[Any, ...], list[Job]] = {}
-    texts: dict[int, str] = {}
     for job in jobs:
-        text = texts.setdefault(id(job.spec), "") or canonical_json(job.spec.canonical())
-        texts[id(job.spec)] = text
-        groups.setdefault((text, job.start, job.targets, job.record), []).append(job)
+        groups.setdefault((job.condition, job.start, job.targets, id(job.record)), []).append(job)
     made: list[Crew] = []
     for members in groups.values():
         first = members[0]
-        picked = backend(first.spec)
-        examples = len(library.data(first).x)
-        each = rates.seconds(first, picked, examples) * (first.targets[-1] - first.start)
+        each = rates.seconds(first) * (first.targets[-1] - first.start)
         size = min(MOST_MEMBERS, max(1, int(SLICE_SECONDS / max(each, 1e-9))))
         if each * len(members) > SLICE_SECONDS / 4:
             size = min(size, math.ceil(len(members) / workers))
         count = math.ceil(len(members) / size)
         for part in range(count):
             chosen = tuple(members[part::count])
-            made.append(Crew(chosen, picked, None, first.start, first.targets, {}))
+            made.append(Crew(chosen, library.backend(first), None, first.start, first.targets, {}))
     return made
 
 
-def until(crew: Crew, rates: Rates, examples: int) -> int:
+def until(crew: Crew, rates: Rates) -> int:
     """The epoch to which the next slice should go, at least one further and at most the next horizon."""
-    each = rates.seconds(crew.jobs[0], crew.backend, examples) * len(crew.jobs)
+    each = rates.seconds(crew.jobs[0]) * len(crew.jobs)
     planned = SLICE_SECONDS if rates.knows(crew) else FIRST_SLICE_SECONDS
     remaining = crew.targets[0] - crew.epoch
     wanted = max(1, int(planned / max(each, 1e-12)))

@@ -73,9 +73,15 @@ def missing(plan: Plan, lab: Lab) -> list[Job]:
     """
     known = lab.known([run.id for run in plan.runs])
     asked = horizons(plan)
-    lacking = [run for run in plan.runs if not all(_reached(known.get(run.id), h, plan.record) for h in asked[run.id])]
+    lacking = [
+        run
+        for run in plan.runs
+        if not all(_reached(known.get(run.id), h, plan.record) for h in asked[run.id])
+    ]
     read = {run.id for run in lacking} | {run.start_from for run in lacking}
-    sound = lab.sound((row.id, epoch) for row in known.values() if row.id in read for epoch in row.checkpoints)
+    sound = lab.sound(
+        (row.id, epoch) for row in known.values() if row.id in read for epoch in row.checkpoints
+    )
     jobs: dict[str, Job] = {}
     for run in lacking:
         job = _job(plan, run, known.get(run.id), sound, sorted(asked[run.id]))
@@ -85,7 +91,13 @@ def missing(plan: Plan, lab: Lab) -> list[Job]:
 
 
 def _job(
-    plan: Plan, run: Run, row: RunRow | None, sound: set[tuple[str, int]], asked: list[int], *, anew: bool = False
+    plan: Plan,
+    run: Run,
+    row: RunRow | None,
+    sound: set[tuple[str, int]],
+    asked: list[int],
+    *,
+    anew: bool = False,
 ) -> Job | None:
     condition = plan[run.condition]
     targets = tuple(horizon for horizon in asked if anew or not _reached(row, horizon, plan.record))
@@ -95,7 +107,10 @@ def _job(
     starts = [
         epoch
         for epoch, text in before.items()
-        if epoch < targets[0] and (run.id, epoch) in sound and covers(text, plan.record, epoch) and _goes_on(row, epoch)
+        if epoch < targets[0]
+        and (run.id, epoch) in sound
+        and covers(text, plan.record, epoch)
+        and _goes_on(row, epoch)
     ]
     start = 0 if anew else max(starts, default=0)
     record = together(plan.record, frozenset(before.values()), max(asked))

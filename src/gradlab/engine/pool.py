@@ -71,7 +71,9 @@ class Pool:
             EnvironmentProblem: The executor is the caller's, who alone can start it again.
         """
         if self._given is not None:
-            raise EnvironmentProblem("the given executor is broken: a worker died; make a new one and run again")
+            raise EnvironmentProblem(
+                "the given executor is broken: a worker died; make a new one and run again"
+            )
         self.stop()
 
     def stop(self) -> None:

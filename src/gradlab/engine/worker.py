@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,9 @@ def _watch(coordinator: int) -> None:
     os._exit(1)
 
 
-def work(advance: Advance | None, fleet: Fleet, states: States | None, until: int) -> tuple[States, Traces, float]:
+def work(
+    advance: Advance | None, fleet: Fleet, states: States | None, until: int
+) -> tuple[States, Traces, float]:
     """Train a fleet for a while.
 
     Args:
@@ -62,14 +64,14 @@ def work(advance: Advance | None, fleet: Fleet, states: States | None, until: in
         The states there, what was recorded on the way, and the seconds it took.
     """
     if advance is None:
-        from gradlab.train.advance import advance  # noqa: PLW0127
+        from gradlab.train.advance import advance
     begun = time.perf_counter()
     after, traces = advance(fleet, states, until)
     return after, traces, time.perf_counter() - begun
 
 
 @contextmanager
-def single_threaded() -> Iterator[None]:
+def single_threaded() -> Generator[None]:
     """Compute on one thread in this process, as workers do, so that the bits are theirs.
 
     Yields:

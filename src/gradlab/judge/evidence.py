@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Evidence", "outcomes"]
+__all__ = ["Array", "Evidence", "nothing", "outcomes"]
 
 Array = NDArray[np.float64]
 
@@ -37,11 +37,17 @@ class Evidence:
         return Evidence(self.p_against, self.p_for, self.floor_against, self.floor_for)
 
 
+def nothing() -> Evidence:
+    """The evidence of a test that cannot be made: p = 1 in both directions."""
+    one = np.ones(1)
+    return Evidence(one, one, one, one)
+
+
 def outcomes(evidence: Evidence, alpha: float) -> NDArray[np.str_]:
     """The decision: `supported`, `contradicted`, `inconclusive` or `too few replicates`.
 
     A claim is supported (contradicted) where the evidence for (against) it has a p-value of at most `alpha`.
-    Otherwise there are too few replicates if no data could have led to one of the two.
+    Otherwise there are too few replicates if no data could have supported it.
 
     Args:
         evidence: P-values `[studies]`.
@@ -58,7 +64,7 @@ def outcomes(evidence: Evidence, alpha: float) -> NDArray[np.str_]:
     """
     supported = evidence.p_for <= alpha
     contradicted = evidence.p_against <= alpha
-    few = np.maximum(evidence.floor_for, evidence.floor_against) > alpha
+    few = evidence.floor_for > alpha
     decided = np.where(supported, "supported", "contradicted")
     open_ = np.where(few, "too few replicates", "inconclusive")
     return np.where(supported | contradicted, decided, open_)

@@ -17,7 +17,7 @@ __all__ = ["barnard", "clopper_pearson", "difference_interval", "larger_share", 
 
 Counts = NDArray[np.int64]
 
-_GRID = np.concatenate([np.linspace(0, 0.02, 81)[1:], np.linspace(0.02, 0.98, 385)[1:-1], np.linspace(0.98, 1, 81)[:-1]])
+_GRID = np.concatenate([np.linspace(0, 0.02, 81), np.linspace(0.02, 0.98, 385)[1:-1], np.linspace(0.98, 1, 81)])
 """Nuisance shares at which Barnard's tail is maximised: dense at the ends, where it is steep."""
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.randomness import generator
+from gradlab.randomness import counter_of, key_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,8 @@ def default_weights(widths: Sequence[int], seed: int) -> NDArray[np.float64]:
     """PyTorch's default distribution from a seed of our own.
 
     Weights and biases are uniform in +-1/sqrt(fan-in); every tensor has a stream of its own, addressed by the
-    network's shape and the tensor's place. Networks of equal shape share their weights at equal seeds, whatever
-    their activation.
+    network's shape and the tensor's place. Networks of equal shape share their weights at equal seeds,
+    whatever their activation.
 
     Args:
         widths: All widths, input and output included.
@@ -38,12 +38,14 @@ def default_weights(widths: Sequence[int], seed: int) -> NDArray[np.float64]:
         >>> default_weights((4, 3, 1), seed=0).shape
         (19,)
     """
-    shape = "-".join(map(str, widths))
+    philox = np.random.Philox(key=key_of(seed, "init", "-".join(map(str, widths))))
+    stream, address = np.random.Generator(philox), philox.state
     parts: list[NDArray[np.float64]] = []
     for fan_in, fan_out in pairwise(widths):
         bound = 1 / math.sqrt(fan_in)
         for count in (fan_in * fan_out, fan_out):
-            stream = generator(seed, "init", shape, index=len(parts))
+            address["state"]["counter"] = counter_of(index=len(parts))
+            philox.state = address  # cheaper than a generator of its own for every tensor
             parts.append(stream.uniform(-bound, bound, count))
     return np.concatenate(parts)
 
@@ -66,7 +68,8 @@ def torch_stream_weights(widths: Sequence[int], seed: int, position: int = 0) ->
         array([-0.0075,  0.5364], dtype=float32)
     """
     twister = np.random.MT19937()
-    twister.state = np.random.RandomState(seed % 2**32).get_state(legacy=False)  # the same seeding as torch's
+    seeded: Any = np.random.RandomState(seed % 2**32).get_state(legacy=False)  # torch's own way of seeding
+    twister.state = seeded
     total = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     raw = twister.random_raw(position + total)[position:]
     unit = (raw & 0xFFFFFF) * 2.0**-24

@@ -38,6 +38,10 @@ class TorchStream(Component):
 
     primary: ClassVar[str | None] = "seed"
 
+    def __init__(self, seed: int | None = None, position: int = 0, **rest: Any) -> None:
+        fields: dict[str, Any] = {"position": position, **rest}
+        super().__init__(**(fields if seed is None else {"seed": seed} | fields))
+
 
 class After(Component):
     """The final weights of the run at other levels of some factors, at the same replicate.

@@ -1,5 +1,8 @@
 """Any `torch.nn.Module` of the user's as a model."""
 
+# torch is typed only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import hashlib

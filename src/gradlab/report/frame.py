@@ -96,8 +96,20 @@ class Axis:
     def _turned(self, value: Any) -> Any:
         return np.log10(np.maximum(value, 1e-300)) if self.log else value
 
-    def encode(self, field: str, channel: Literal["x", "y"], size: Size, *, title: bool = True, grid: bool | None = None) -> Any:
-        """The Altair channel of a data field on this axis."""
+    def encode(self, field: str, channel: Literal["x", "y"], size: Size, *, title: bool = True, grid: bool | None = None, labels: bool = True) -> Any:
+        """The Altair channel of a data field on this axis.
+
+        Args:
+            field: The data field.
+            channel: "x" or "y".
+            size: The size of the figure.
+            title: Whether the axis says what it shows.
+            grid: Whether there are grid lines; by default on the vertical axis only.
+            labels: Whether ticks carry their values.
+
+        Returns:
+            The channel.
+        """
         import altair as alt
 
         bare = size.name == "thumb"
@@ -109,8 +121,8 @@ class Axis:
             labelExpr=f"[{names}][indexof([{where}], datum.value)]",
             title=self.title if title else None,
             grid=channel == "y" if grid is None else grid,
-            labels=not bare,
-            ticks=channel == "x" and not bare,
+            labels=labels and not bare,
+            ticks=channel == "x" and labels and not bare,
             domain=channel == "x",
             labelOverlap="greedy",
             minExtent=size.left - 4 if channel == "y" else alt.Undefined,
@@ -164,7 +176,7 @@ def value_axis(values: Sequence[float] | NDArray[np.float64], title: str, *, log
     if log and len(positive):
         return _log_axis(float(positive.min()), float(positive.max()), title, pad)
     low, high = float(finite.min()), float(finite.max())
-    room = (high - low) * pad or abs(high) * 0.1 or 1.0
+    room = (high - low) * pad if high > low else abs(high) * 0.1 or 1.0
     ticks = _even_ticks(low - room, high + room)
     return Axis(low - room, high + room, False, ticks, tuple(number(tick, 3, typographic=True) for tick in ticks), title)
 

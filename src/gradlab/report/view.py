@@ -79,8 +79,12 @@ class RunView(Protocol):
 
 
 class PlanView(Protocol):
-    """What was run."""
+    """What was run: `declared` is the study as written, `study` the same under the budget."""
 
+    @property
+    def study(self) -> Any: ...
+    @property
+    def declared(self) -> Any: ...
     @property
     def conditions(self) -> Sequence[ConditionView]: ...
     @property
@@ -88,19 +92,92 @@ class PlanView(Protocol):
 
 
 class VerdictView(Protocol):
-    """The judgement of one claim; `claim` is a `study.claims.Claim`."""
+    """The judgement of one claim, as `judge.verdict.Verdict` has it.
+
+    Attributes:
+        claim: A `study.claims.Claim`.
+        outcome: `supported`, `contradicted`, `inconclusive`, `too few replicates`, `preliminary-` before one of
+            these, `depends on SETTING`, `consistent`, `inconsistent`, `untestable` or `not judged yet`.
+        shown: The outcome with what belongs to it, as in `too few replicates (needs 6)`.
+        sentence: The finding in one sentence.
+        test: Name of the test.
+        null: The null hypothesis in words.
+        effect: Name of the effect size.
+        value: The effect size.
+        interval: Its interval at level `confidence`.
+        superiority: P(A < B) + P(A = B)/2 for comparisons.
+        n: Replicates on each side.
+        p: P-value in the claimed direction; `p_against` in the other.
+        alpha: Error rate spent on each direction.
+        extension: How often the study has been extended after a verdict.
+        adjusted: Whether Holm's correction is in the decision.
+        power: Replicates for 80 % power at the declared smallest effect of interest, in words.
+        deciding_n: Replicates for 80 % power if the effect is as observed, where the outcome is open.
+        paired: Whether replicates share a random draw.
+        pair_correlation: Rank correlation within pairs.
+        warnings: What to keep in mind.
+        setting: The setting that it was judged at, inside `per_setting`.
+        per_setting: The verdicts at each setting, where there are several.
+        as_reported: The verdict on the other reading.
+    """
 
     @property
     def claim(self) -> Any: ...
     @property
     def outcome(self) -> str: ...
+    @property
+    def shown(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def test(self) -> str: ...
+    @property
+    def null(self) -> str: ...
+    @property
+    def effect(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def interval(self) -> tuple[float, float] | None: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def superiority(self) -> float | None: ...
+    @property
+    def n(self) -> tuple[int, ...]: ...
+    @property
+    def p(self) -> float | None: ...
+    @property
+    def p_against(self) -> float | None: ...
+    @property
+    def alpha(self) -> float | None: ...
+    @property
+    def extension(self) -> int: ...
+    @property
+    def adjusted(self) -> bool: ...
+    @property
+    def power(self) -> str: ...
+    @property
+    def deciding_n(self) -> int | None: ...
+    @property
+    def paired(self) -> bool | None: ...
+    @property
+    def pair_correlation(self) -> float | None: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+    @property
+    def setting(self) -> str: ...
+    @property
+    def per_setting(self) -> Sequence[VerdictView]: ...
+    @property
+    def as_reported(self) -> VerdictView | None: ...
 
 
 class ResultView(Protocol):
     """Everything that a page shows of one study.
 
     Attributes:
-        study: The declaration as written, its full budget included (`study.Study`).
+        study: The declaration (`study.Study`).
         plan: What was run under this budget.
         budget: "quick" or "full".
         verdicts: One per claim, in the order of the study.
@@ -118,7 +195,7 @@ class ResultView(Protocol):
     @property
     def budget(self) -> str: ...
     @property
-    def verdicts(self) -> Sequence[Any]: ...
+    def verdicts(self) -> Sequence[VerdictView]: ...
     @property
     def elapsed(self) -> float | None: ...
     @property

@@ -47,7 +47,9 @@ def unplain(value: float | str) -> float:
 
 def to_json(value: Any) -> str:
     """JSON in which every number survives; keys are sorted."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return json.dumps(
+        plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+    )
 
 
 def to_bytes(epochs: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[int, bytes, bytes]:

@@ -12,6 +12,15 @@ from gradlab.store.codec import to_bytes
 from gradlab.store.rows import Points
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Hash(Protocol):
+        """A running hash."""
+
+        def update(self, data: bytes, /) -> None:
+            """Add bytes."""
+            ...
+
     from gradlab.store.reader import Reader
 
 __all__ = ["digest"]
@@ -54,12 +63,16 @@ def digest(lab: Reader, ids: Iterable[str]) -> str:
             state, epoch, weights = row.state, row.epoch, ""
             if last[run] >= row.epoch:
                 end = row.endings[last[run]]
-                state, epoch, weights = "diverged" if end.reason == "divergence" else "done", end.epoch, end.weights
+                state, epoch, weights = (
+                    "diverged" if end.reason == "divergence" else "done",
+                    end.epoch,
+                    end.weights,
+                )
             whole.update(f"{run} {state} {epoch} {weights} {bodies[run].hexdigest()}\n".encode())
     return whole.hexdigest()
 
 
-def _add(body: hashlib._Hash, name: str, points: Points) -> None:
+def _add(body: Hash, name: str, points: Points) -> None:
     width, epochs, values = to_bytes(*points)
     body.update(f"{name} {width} {len(points[0])}\n".encode())
     body.update(epochs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ _watch: Callable[[str], None] | None = None
 
 
 @contextmanager
-def watching(watch: Callable[[str], None]) -> Iterator[None]:
+def watching(watch: Callable[[str], None]) -> Generator[None]:
     """Call `watch(point)` at each point; it may raise `OSError`, or end the process.
 
     Args:
@@ -115,7 +115,9 @@ def disk_problem(error: OSError, folder: Path, needed: int = 0) -> StoreError:
         asked = f"{needed:,} bytes needed" if needed else "no space left"
         return StoreError(f"the disk of {folder} is full ({asked}, {_free(folder)} free): make room; {kept}")
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return StoreError(f"no permission to write in {folder} ({error.strerror}): allow it, or name another lab")
+        return StoreError(
+            f"no permission to write in {folder} ({error.strerror}): allow it, or name another lab"
+        )
     return StoreError(f"writing in {folder} failed ({error.strerror or error}): check the device; {kept}")
 
 

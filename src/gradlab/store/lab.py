@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from typing_extensions import Self
 
 from gradlab.errors import StoreError
 from gradlab.store import schema
@@ -24,6 +23,10 @@ from gradlab.store.rows import Look, NewRun, Progress
 from gradlab.store.weights import hash_of, pack
 
 __all__ = ["Lab"]
+
+_INSERT_TRACE = (
+    "INSERT INTO trace (run, quantity, beside, first, width, epochs, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Lab(Reader):
@@ -174,18 +177,22 @@ class Lab(Reader):
         now = _now()
         numbers = self._numbers_of(starts)
         with self._writing() as database:
-            for run, epoch in starts.items():
-                cursor = database.execute(
-                    "INSERT INTO attempt (run, environment, backend, first_epoch, last_epoch, outcome, began) "
-                    "VALUES (?, ?, ?, ?, ?, 'running', ?)",
-                    (numbers[run], environment, backend, epoch, epoch, now),
-                )
-                self._attempts[run] = int(cursor.lastrowid or 0)
+            last = database.execute("SELECT coalesce(max(number), 0) FROM attempt").fetchone()[0]
+            attempts = {run: last + place for place, run in enumerate(starts, 1)}
+            database.executemany(
+                "INSERT INTO attempt (number, run, environment, backend, first_epoch, last_epoch, outcome, began) "
+                "VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
+                [
+                    (attempts[run], numbers[run], environment, backend, at, at, now)
+                    for run, at in starts.items()
+                ],
+            )
             database.executemany(
                 "UPDATE run SET state = 'running', reason = '', attempts = attempts + 1, backend = ?, environment = ? "
                 "WHERE number = ?",
                 [(backend, environment, numbers[run]) for run in starts],
             )
+        self._attempts |= attempts
 
     def store_slice(self, entries: Sequence[Progress], record: str, seconds: float = 0.0) -> None:
         """Store what one slice of a fleet did: states, series, passages and ends, in one transaction.
@@ -216,8 +223,7 @@ class Lab(Reader):
                 [(numbers[e.run], e.epoch, what, file, member) for file, member, e in places],
             )
             database.executemany(
-                "INSERT INTO trace (run, quantity, beside, first, width, epochs, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [row for entry in entries for row in _trace_rows(numbers[entry.run], entry)],
+                _INSERT_TRACE, [row for entry in entries for row in _trace_rows(numbers[entry.run], entry)]
             )
             database.executemany(
                 "INSERT INTO passage VALUES (?, 'loss', ?, ?) "
@@ -231,7 +237,10 @@ class Lab(Reader):
             )
             database.executemany(
                 "UPDATE attempt SET last_epoch = ?, outcome = ?, seconds = seconds + ? WHERE number = ?",
-                [(e.epoch, _state(e), seconds / len(entries), self._attempts.get(e.run, -1)) for e in entries],
+                [
+                    (e.epoch, _state(e), seconds / len(entries), self._attempts.get(e.run, -1))
+                    for e in entries
+                ],
             )
             gone = self._drop_unnamed(database, superseded)
         for file in gone:
@@ -282,6 +291,8 @@ class Lab(Reader):
         self._next_file = max(named, default=0) + 1
 
     def _leave(self, runs: list[str], state: str, message: str) -> None:
+        if not runs:
+            return
         numbers = self._numbers_of(runs)
         reason = message.strip().rsplit("\n", 1)[-1][:200]
         with self._writing() as database:
@@ -310,7 +321,9 @@ class Lab(Reader):
         """Forget states between ends, which the new slice replaces; returns the files that held any state."""
         files: set[int] = set()
         for number in numbers:
-            files.update(row[0] for row in database.execute("SELECT file FROM checkpoint WHERE run = ?", (number,)))
+            files.update(
+                row[0] for row in database.execute("SELECT file FROM checkpoint WHERE run = ?", (number,))
+            )
         database.executemany(
             "DELETE FROM checkpoint WHERE run = ?1 AND epoch NOT IN (SELECT epoch FROM ending WHERE run = ?1)",
             [(number,) for number in numbers],
@@ -319,7 +332,9 @@ class Lab(Reader):
 
     def _drop_unnamed(self, database: sqlite3.Connection, files: Iterable[int]) -> list[int]:
         """Forget those files that no checkpoint names any more; returns them."""
-        query = "DELETE FROM weights WHERE file = ?1 AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE file = ?1)"
+        query = (
+            "DELETE FROM weights WHERE file = ?1 AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE file = ?1)"
+        )
         return [file for file in sorted(files) if database.execute(query, (file,)).rowcount]
 
     def _store_ends(
@@ -327,26 +342,31 @@ class Lab(Reader):
     ) -> None:
         database.executemany(
             "INSERT OR REPLACE INTO ending VALUES (?, ?, ?, ?, ?, ?)",
-            [(numbers[e.run], e.epoch, e.ending, record, hash_of(e.state), int(e.state.updates)) for e in ended],
+            [
+                (numbers[e.run], e.epoch, e.ending, record, hash_of(e.state), int(e.state.updates))
+                for e in ended
+            ],
         )
         for entry in ended:
             self._consolidate(database, numbers[entry.run])
 
     def _consolidate(self, database: sqlite3.Connection, run: int) -> None:
         """Join the pieces of each series of a run that has ended, so that reading it takes one row each."""
-        pieces: dict[tuple[str, int], list[tuple[int, int, bytes, bytes]]] = {}
-        for quantity, beside, *piece in database.execute(
-            "SELECT quantity, beside, number, width, epochs, value FROM trace WHERE run = ? ORDER BY number", (run,)
-        ):
-            pieces.setdefault((quantity, beside), []).append((piece[0], piece[1], piece[2], piece[3]))
-        for (quantity, beside), found in pieces.items():
-            if len(found) > 1:
-                epochs, values = merge([(epochs_of(e), values_of(v, width)) for _, width, e, v in found])
-                database.executemany("DELETE FROM trace WHERE number = ?", [(piece[0],) for piece in found])
-                database.execute(
-                    "INSERT INTO trace (run, quantity, beside, first, width, epochs, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (run, quantity, beside, int(epochs[0]), *to_bytes(epochs, values)),
-                )
+        several = database.execute(
+            "SELECT quantity, beside FROM trace WHERE run = ? GROUP BY quantity, beside HAVING count(*) > 1",
+            (run,),
+        ).fetchall()
+        for quantity, beside in several:
+            of_series = "run = ? AND quantity = ? AND beside = ?"
+            pieces = database.execute(
+                f"SELECT epochs, value, width FROM trace WHERE {of_series} ORDER BY number",
+                (run, quantity, beside),
+            ).fetchall()
+            epochs, values = merge([(epochs_of(piece[0]), values_of(piece[1], piece[2])) for piece in pieces])
+            database.execute(f"DELETE FROM trace WHERE {of_series}", (run, quantity, beside))
+            database.execute(
+                _INSERT_TRACE, (run, quantity, beside, int(epochs[0]), *to_bytes(epochs, values))
+            )
 
     def _number_of_record(self, database: sqlite3.Connection, record: str) -> int:
         database.execute("INSERT OR IGNORE INTO record (declaration) VALUES (?)", (record,))
@@ -362,7 +382,7 @@ class Lab(Reader):
         return {run: self._numbers[run] for run in wanted}
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Generator[sqlite3.Connection]:
         """One transaction of the one writer."""
         if self._lock is None or os.getpid() != self._process:
             raise StoreError(f"the lab {self.folder} was opened for reading only")
@@ -370,7 +390,7 @@ class Lab(Reader):
             yield self._database
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None]:
         """Errors of the database and of the system as errors of the store."""
         try:
             yield

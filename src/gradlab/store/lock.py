@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,10 +57,8 @@ class Lock:
         """Let others write; the text is cleared so that no reader takes it for a live owner."""
         if self._handle < 0:
             return
-        try:
+        with suppress(OSError):  # the lock itself goes with the handle
             os.ftruncate(self._handle, 0)
-        except OSError:
-            pass  # the lock itself goes with the handle
         os.close(self._handle)
         self._handle = -1
 
@@ -95,7 +94,9 @@ def _own_text() -> str:
     command = shlex.join(sys.orig_argv)[:500]
     since = datetime.now(UTC).isoformat(timespec="seconds")
     facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": command}
-    return "".join(f"{key} {''.join(c if c.isprintable() else '?' for c in str(facts[key]))}\n" for key in facts)
+    return "".join(
+        f"{key} {''.join(c if c.isprintable() else '?' for c in str(facts[key]))}\n" for key in facts
+    )
 
 
 if sys.platform == "win32":
@@ -110,6 +111,7 @@ if sys.platform == "win32":
         finally:
             os.lseek(handle, 0, os.SEEK_SET)
         return True
+
 else:
     import fcntl
 

@@ -98,7 +98,9 @@ class Reader:
         for row in self._in(
             "SELECT id, state, epoch, reason, attempts, backend FROM run WHERE id IN ({})", wanted
         ):
-            rows[row[0]] = RunRow(*row, endings=endings.get(row[0], {}), checkpoints=checkpoints.get(row[0], {}))
+            rows[row[0]] = RunRow(
+                *row, endings=endings.get(row[0], {}), checkpoints=checkpoints.get(row[0], {})
+            )
         return rows
 
     def describe(self, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
@@ -313,8 +315,10 @@ class Reader:
 
     def looks(self, claim: str) -> list[Look]:
         """The verdicts that were taken on a claim, in order."""
-        rows = self._rows("SELECT claim, k, n, alpha, verdict, seen FROM look WHERE claim = ? ORDER BY k", (claim,))
-        return [Look(*row[:4], json.loads(row[4]), row[5]) for row in rows]
+        rows = self._rows(
+            "SELECT claim, k, n, alpha, verdict, seen FROM look WHERE claim = ? ORDER BY k", (claim,)
+        )
+        return [Look(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5]) for row in rows]
 
     def attempts(self, ids: Iterable[str]) -> list[Attempt]:
         """Every beginning or continuation of some runs, in order, with the environment of each."""

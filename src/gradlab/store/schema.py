@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +11,17 @@ from pathlib import Path
 from gradlab.errors import StoreError
 from gradlab.store.files import reach
 
-__all__ = ["APPLICATION", "STATES", "VERSION", "connect", "create", "damage", "examine", "release", "transaction"]
+__all__ = [
+    "APPLICATION",
+    "STATES",
+    "VERSION",
+    "connect",
+    "create",
+    "damage",
+    "examine",
+    "release",
+    "transaction",
+]
 
 VERSION = 1
 """Schema version; stands in `user_version` of the file."""
@@ -236,7 +246,7 @@ def examine(database: sqlite3.Connection, path: Path, *, write: bool) -> bool:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
+def transaction(database: sqlite3.Connection) -> Generator[None]:
     """All or nothing: commit at the end, roll back on any error.
 
     Args:
@@ -273,7 +283,9 @@ def damage(error: sqlite3.Error, path: Path) -> StoreError:
             "close it and run the same command again"
         )
     if "readonly" in text or "unable to open" in text or "permission" in text:
-        return StoreError(f"{path} cannot be opened or written ({error}): check its permissions, or name another lab")
+        return StoreError(
+            f"{path} cannot be opened or written ({error}): check its permissions, or name another lab"
+        )
     return StoreError(
         f"{path} is damaged or not a lab ({error}): restore it from a copy, or move the folder aside and run the "
         "command again, which computes everything anew"

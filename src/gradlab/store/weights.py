@@ -30,12 +30,13 @@ Array = NDArray[Any]
 def hash_of(state: State) -> str:
     """SHA-256 of the weights that are the run's result: type, last and best weights, buffers."""
     digest = hashlib.sha256(state.weights.dtype.str.encode())
-    digest.update(np.ascontiguousarray(state.weights))
-    best = {} if state.best is None else {"best": state.best.weights} | state.best.buffers
-    for part in (state.buffers, best):
-        for name in sorted(part):
-            digest.update(f"|{name} {part[name].dtype.str}|".encode())
-            digest.update(np.ascontiguousarray(part[name]))
+    digest.update(state.weights.tobytes())
+    if state.best is not None:
+        digest.update(f"|best {state.best[1]}|".encode())
+        digest.update(state.best[2].tobytes())
+    for name in sorted(state.buffers):
+        digest.update(f"|{name} {state.buffers[name].dtype.str}|".encode())
+        digest.update(state.buffers[name].tobytes())
     return digest.hexdigest()
 
 
@@ -94,12 +95,11 @@ def _read(data: bytes) -> tuple[dict[str, Array], list[dict[str, Any]]]:
 
 
 def _arrays(state: State) -> dict[str, Array]:
-    arrays = {"weights": state.weights}
+    arrays = {"weights": state.weights, "recent": np.asarray(state.recent, np.float64)}
     arrays |= {f"slot.{name}": array for name, array in state.slots.items()}
     arrays |= {f"buffer.{name}": array for name, array in state.buffers.items()}
     if state.best is not None:
-        arrays["best"] = state.best.weights
-        arrays |= {f"best.{name}": array for name, array in state.best.buffers.items()}
+        arrays["best"] = state.best[2]
     return arrays
 
 
@@ -108,15 +108,14 @@ def _scalars(state: State) -> dict[str, Any]:
         "epoch": int(state.epoch),
         "updates": int(state.updates),
         "status": state.status,
-        "status_epoch": int(state.status_epoch),
-        "best": None if state.best is None else [plain(float(state.best.score)), int(state.best.epoch)],
+        "status_epoch": None if state.status_epoch is None else int(state.status_epoch),
+        "best": None if state.best is None else [plain(float(state.best[0])), int(state.best[1])],
         "passages": [[plain(float(threshold)), int(epoch)] for threshold, epoch in state.passages.items()],
-        "recent": [[int(epoch), plain(float(value))] for epoch, value in state.recent],
     }
 
 
 def _state(tensors: Mapping[str, Array], scalars: Mapping[str, Any], member: int) -> State:
-    from gradlab.train.state import Best, State
+    from gradlab.train.state import State
 
     own: dict[str, Array] = {}
     for key, tensor in tensors.items():
@@ -134,9 +133,9 @@ def _state(tensors: Mapping[str, Array], scalars: Mapping[str, Any], member: int
         buffers=_under("buffer.", own),
         status=scalars["status"],
         status_epoch=scalars["status_epoch"],
-        best=None if best is None else Best(unplain(best[0]), best[1], own["best"], _under("best.", own)),
+        best=None if best is None else (unplain(best[0]), best[1], own["best"]),
         passages={unplain(threshold): epoch for threshold, epoch in scalars["passages"]},
-        recent=tuple((epoch, unplain(value)) for epoch, value in scalars["recent"]),
+        recent=own["recent"],
     )
 
 

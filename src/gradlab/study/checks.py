@@ -215,7 +215,7 @@ def _overrides(study: Study) -> list[Problem]:
                 except StudyError as error:
                     problems += [_prefixed(f"tune.{path}={level_name(value)}", p) for p in error.problems]
     if study.tune and study.validation == 0:
-        problems.append(Problem("tune", "", "chooses on validation loss", "validation = a share such as 0.1"))
+        problems.append(Problem("tune", "", "chooses on validation data", "validation = a share such as 0.1"))
     varied = {factor.path for factor in factors(study)} - {CONDITION}
     problems += [
         Problem(f"tune.{path}", "", "is a factor of the study already") for path in study.tune if path in varied

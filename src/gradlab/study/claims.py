@@ -90,6 +90,11 @@ class Claim(Component):
         return self.tree()
 
     @property
+    def key(self) -> str:
+        """What the claim is known by in a study: its id, or else its test."""
+        return self.id or str(self.test)
+
+    @property
     def words(self) -> str:
         """What is claimed, in the claim's own words or else the test's."""
         return self.says or str(self.test)

@@ -50,6 +50,7 @@ class Known:
         shape: `series` (one number an epoch), `scalar` (one number a run) or `array` (recorded, not judged).
         worst: `high` where a large value is the bad end (losses, epochs), `low` for accuracies.
         scale: `ratio` where values are compared by their quotient, `difference` otherwise.
+        performance: Whether it says how well a network learned, so that a dead network ranks worst on it.
     """
 
     means: str
@@ -57,15 +58,24 @@ class Known:
     shape: Literal["series", "scalar", "array"] = "series"
     worst: Literal["high", "low"] = "high"
     scale: Literal["ratio", "difference"] = "ratio"
+    performance: bool = False
 
 
 _HELD_OUT = ("test", "validation")
 
 KNOWN: Final[dict[str, Known]] = {
-    "loss": Known("mean loss of a full pass at the stored weights, weight decay not inside", _HELD_OUT),
-    "accuracy": Known("share of examples classified correctly", _HELD_OUT, worst="low", scale="difference"),
+    "loss": Known(
+        "mean loss of a full pass at the stored weights, weight decay not inside", _HELD_OUT, performance=True
+    ),
+    "accuracy": Known(
+        "share of examples classified correctly", _HELD_OUT, worst="low", scale="difference", performance=True
+    ),
     "tolerance_accuracy": Known(
-        "share of outputs within 0.1 of the target", _HELD_OUT, worst="low", scale="difference"
+        "share of outputs within 0.1 of the target",
+        _HELD_OUT,
+        worst="low",
+        scale="difference",
+        performance=True,
     ),
     "gradient_norm": Known("L2 norm of the gradient of the full-batch loss, weight decay not inside"),
     "gradient_norm_batch": Known("L2 norm of the last minibatch gradient of the epoch, before its step"),
@@ -75,14 +85,17 @@ KNOWN: Final[dict[str, Known]] = {
     "dead_units": Known("share of hidden units that are zero on all training inputs", scale="difference"),
     "predictions": Known("outputs on the task's grid", shape="array"),
     "centre_error": Known(
-        "root mean square error of the final fit over the middle 80 % of the domain", shape="scalar"
+        "root mean square error of the final fit over the middle 80 % of the domain",
+        shape="scalar",
+        performance=True,
     ),
     "edge_error": Known(
         "root mean square error of the final fit over the outer tenth at each end of the domain",
         shape="scalar",
+        performance=True,
     ),
-    "epochs": Known("epochs trained when the run stopped", shape="scalar"),
-    "updates": Known("optimizer steps taken when the run stopped", shape="scalar"),
+    "epochs": Known("epochs trained when the run stopped", shape="scalar", performance=True),
+    "updates": Known("optimizer steps taken when the run stopped", shape="scalar", performance=True),
     "flag_constant": Known(
         "1 where the final network predicts a constant", shape="scalar", scale="difference"
     ),

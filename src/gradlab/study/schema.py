@@ -7,10 +7,15 @@ from typing import Any, cast
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from gradlab.component import KINDS_KEY, Component, kind_of
 from gradlab.study.factors import SETTINGS
 from gradlab.study.study import Study
 
 __all__ = ["study_schema"]
+
+
+COMPONENTS = frozenset({"task", "model", "optimizer", "schedule", "stop", "initial"})
+"""The settings that take components, and so a table of named ones as well."""
 
 
 class _Lenient(GenerateJsonSchema):
@@ -32,19 +37,64 @@ def study_schema() -> dict[str, Any]:
         ('Study', True, False)
     """
     schema = Study.model_json_schema(schema_generator=_Lenient)
-    for name, definition in schema.get("$defs", {}).items():
-        fields = cast("dict[str, Any]", definition.get("properties", {}))
-        if "kind" in fields:
-            definition["required"] = [key for key in definition.get("required", []) if key != "kind"]
-            definition["properties"] = {key: _or_vary(inner) for key, inner in fields.items()}
-        definition.pop("description", None) if name == "Study" else None
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    schema["properties"].pop("kind", None)
+    properties = cast("dict[str, Any]", _expanded(schema["properties"], definitions))
     for name in SETTINGS:
-        inner = schema["properties"][name]
+        inner = properties[name]
         forms = [inner, _vary(inner)]
-        if "anyOf" in inner and name in {"task", "model", "optimizer", "schedule", "stop", "initial"}:
+        if name in COMPONENTS:
             forms.append({"type": "object", "additionalProperties": inner, "minProperties": 1})
-        schema["properties"][name] = {"anyOf": forms}
+        properties[name] = {"anyOf": forms}
+    claims = properties["claims"]
+    claims["items"] = {"anyOf": [{"type": "string"}, claims["items"]]}
+    schema["properties"] = properties
+    schema["description"] = "A study: what varies, what is trained, what is measured, what is claimed."
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _expanded(tree: Any, definitions: dict[str, Any]) -> Any:
+    """The tree with every list of kinds spelt out as the forms that TOML may take."""
+    if isinstance(tree, list):
+        return [_expanded(item, definitions) for item in cast("list[Any]", tree)]
+    if not isinstance(tree, dict):
+        return tree
+    node = cast("dict[str, Any]", tree)
+    if KINDS_KEY not in node:
+        return {key: _expanded(item, definitions) for key, item in node.items()}
+    classes = {cls.__name__: cls for cls in Component.__subclasses__()}
+    picked = [classes[name] for name in node[KINDS_KEY]]
+    forms: list[JsonSchemaValue] = [{"type": "string", "enum": [kind_of(cls) for cls in picked]}]
+    for cls in picked:
+        tag, whole = kind_of(cls), {"$ref": f"#/$defs/{cls.__name__}"}
+        fields = _define(cls, definitions)
+        forms += [whole, _table({tag: whole}, tag)]
+        if cls.primary is not None:
+            forms.append(_table({tag: fields[cls.primary], **fields} , tag, leave=cls.primary))
+    return {"anyOf": forms}
+
+
+def _define(cls: type[Component], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Add a component class to the definitions; returns its fields without `kind`."""
+    name = cls.__name__
+    if name not in definitions:
+        own = cls.model_json_schema(schema_generator=_Lenient)
+        definitions[name] = own
+        for inner, definition in own.pop("$defs", {}).items():
+            definitions.setdefault(inner, definition)
+        fields = {key: _or_vary(_expanded(item, definitions)) for key, item in own["properties"].items()}
+        own["properties"] = fields
+        own["required"] = [key for key in own.get("required", []) if key != "kind"]
+    return {key: item for key, item in definitions[name]["properties"].items() if key != "kind"}
+
+
+def _table(properties: dict[str, Any], required: str, leave: str = "") -> JsonSchemaValue:
+    return {
+        "type": "object",
+        "properties": {key: item for key, item in properties.items() if key != leave or key == required},
+        "required": [required],
+        "additionalProperties": False,
+    }
 
 
 def _or_vary(inner: JsonSchemaValue) -> JsonSchemaValue:

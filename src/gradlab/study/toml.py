@@ -67,8 +67,8 @@ def read_toml(text: str, name: str = "study.toml") -> Study:
         ... optimizer.adam.lr = 1e-3
         ... epochs = 100
         ... ''')
-        >>> study.model
-        MLP(5, 5)
+        >>> study.model.hidden
+        (5, 5)
     """
     try:
         fields = tomllib.loads(text)

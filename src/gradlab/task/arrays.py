@@ -148,11 +148,6 @@ class Arrays(Component):
         return "classes" if self.classifies else "real numbers"
 
     @property
-    def draws(self) -> frozenset[str]:
-        """The seed purposes for which data are drawn at random."""
-        return frozenset()
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example, as a module sees it; an MLP sees it flat."""
         return self.x.values.shape[1:] or (1,)

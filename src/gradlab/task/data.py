@@ -33,8 +33,8 @@ class Data:
         test_y: Test targets, or None.
         validation_x: Validation inputs, or None.
         validation_y: Validation targets, or None.
-        grid_x: Inputs `[G, in]` at which predictions are recorded, in rising order; None where the input is not
-            one number.
+        grid_x: Inputs `[G, in]` at which predictions are recorded, in rising order; None where the input is
+            not one number.
         grid_y: The truth there, `[G, out]`.
     """
 
@@ -62,7 +62,8 @@ def build_data(
         Equal data for equal task and seeds.
 
     Raises:
-        ValueError: A validation share leaves no training example, or a grid is asked of a task without formula.
+        ValueError: A validation share leaves no training example, or a grid is asked of a task without
+            formula.
 
     Example:
         >>> data = build_data(Function("sin", low=0, high=1, points=10), {"data": 0, "labels": 0}, validation=0.2)
@@ -96,12 +97,13 @@ def _function_data(task: Function, seeds: Mapping[str, int]) -> Data:
     if even.size > _MOST_GRID_POINTS and task.spacing != "arange":
         even = np.linspace(task.low, task.high, _MOST_GRID_POINTS)
     test = _test_points(task)
+    column = x[:, None]
     return Data(
-        x=x[:, None],
+        x=column,
         y=y[:, None],
         test_x=None if test is None else test[:, None],
         test_y=None if test is None else np.asarray(formula(test), np.float64)[:, None],
-        grid_x=even[:, None],
+        grid_x=column if even is x else even[:, None],  # one array, so that one pass serves both
         grid_y=np.asarray(formula(even), np.float64)[:, None],
     )
 

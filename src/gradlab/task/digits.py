@@ -39,11 +39,6 @@ class Digits(Component):
         return "classes"
 
     @property
-    def draws(self) -> frozenset[str]:
-        """The seed purposes for which data are drawn at random."""
-        return frozenset({"data"} if self.test else ())
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example, as a module sees it; an MLP sees it flat."""
         return (64,)

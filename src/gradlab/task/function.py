@@ -147,11 +147,6 @@ class Function(Component):
         return "real numbers"
 
     @property
-    def draws(self) -> frozenset[str]:
-        """The seed purposes for which data are drawn at random."""
-        return frozenset(({"data"} if self.spacing == "uniform" else set()) | ({"labels"} if self.noise else set()))
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example, as a module sees it; an MLP sees it flat."""
         return (1,)

@@ -62,8 +62,8 @@ class Trace:
     """What one slice recorded of one run: for each quantity its epochs and its values.
 
     Attributes:
-        series: Quantity to (`int64[k]` epochs, `float64[k]` or `float64[k, w]` values). Final scalars, such as
-            `flag_constant`, are series of one value at the last epoch.
+        series: Quantity to (`int64[k]` epochs, `float64[k]` or `float64[k, w]` values). Final scalars, such
+            as `flag_constant`, are series of one value at the last epoch.
     """
 
     series: dict[str, tuple[NDArray[np.int64], NDArray[Any]]]

@@ -34,11 +34,11 @@ class State:
         slots: What the optimizer keeps for each weight, under PyTorch's names.
         buffers: What a module holds besides trainable weights, by name; those that go with `best` are called
             `best.NAME`.
-        status: "done" has reached the horizon, "stopped" was ended by its stopping rule, "diverged" met a loss or
-            weight that is not finite in the course of its last epoch.
+        status: "done" has reached the horizon, "stopped" was ended by its stopping rule, "diverged" met a
+            loss or weight that is not finite in the course of its last epoch.
         status_epoch: The epoch at which it became so; None while running.
-        best: Score, epoch and weights of the best epoch so far, where those are the result and not the last; the
-            lower the score the better.
+        best: Score, epoch and weights of the best epoch so far, where those are the result and not the last;
+            the lower the score the better.
         passages: The first epoch at which the training loss was under each threshold.
         recent: `[m, 2]` rows of (epoch, value) that the stopping rule has yet to compare with.
     """

@@ -91,17 +91,15 @@ def _panel(
         for at in kept
     ]
     lower = [row for row in rows if row["value"] is not None]
-    x = x_axis.encode("x", "x", size, title=last, grid=False)
-    if not last:
-        x.axis.labels, x.axis.ticks, x.axis.title = False, False, None
+    x = x_axis.encode("x", "x", size, title=last, grid=False, labels=last)
     y = y_axis.encode("value", "y", size, title=first)
     width = size.full
     dead = int((~np.isfinite(fit.outputs).all(axis=1)).sum())
     name = f"{style.symbol} {fit.condition}" + (f"  ({dead} of {len(fit.outputs)} diverged, not drawn)" if dead else "")
     layers = [
+        tables(rows).mark_line(strokeWidth=5, clip=True, color=INK.rule[0], opacity=0.8, strokeJoin="round").encode(x=x, y=_as(y, "truth")),
         tables(lower).mark_area(opacity=BAND_OPACITY + 0.08, clip=True, color=style.line).encode(x=x, y=_as(y, "low"), y2="high:Q"),
-        tables(rows).mark_line(strokeWidth=1.1, clip=True, color=INK.text[0], opacity=0.75).encode(x=x, y=_as(y, "truth")),
-        tables(lower).mark_line(strokeWidth=1.9, clip=True, color=style.line).encode(x=x, y=y),
+        tables(lower).mark_line(strokeWidth=1.8, clip=True, color=style.line).encode(x=x, y=y),
         tables([{"text": name}])
         .mark_text(align="left", baseline="top", fontSize=size.type, fontWeight=600, color=style.label, text=name)
         .encode(x=alt.value(6), y=alt.value(2)),

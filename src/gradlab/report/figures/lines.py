@@ -54,6 +54,7 @@ def lines(
     log: bool | None = None,
     labelled: bool = True,
     foot: bool = True,
+    single: bool = True,
 ) -> Any:
     """A panel of curves.
 
@@ -68,7 +69,8 @@ def lines(
         marks: Published values.
         log: Whether the values are on a logarithmic axis; by default, decided by their span.
         labelled: Whether names stand at the ends of lines.
-        foot: Whether the axis of epochs carries its title.
+        foot: Whether the axis of epochs carries its ticks and title.
+        single: Whether single runs are drawn, where they are few.
 
     Returns:
         An Altair chart.
@@ -78,9 +80,9 @@ def lines(
     thumb = size.name == "thumb"
     first = BEFORE_FIRST if any(line.curves.epochs[0] == 0 for line in shown) else float(min(line.curves.epochs[0] for line in shown))
     x_axis = epoch_axis(last, size, first=first, title="epoch (0: before training)" if first < 1 else "epoch")
-    y_axis = value_axis(_extent(shown, marks, single=not thumb), title, log=log)
+    y_axis = value_axis(_extent(shown, marks, single=single and not thumb), title, log=log)
     width = size.plot if labelled and not thumb else size.full if not thumb else size.width - 8
-    x = x_axis.encode("epoch", "x", size, title=foot)
+    x = x_axis.encode("epoch", "x", size, title=foot, labels=foot)
     y = y_axis.encode("value", "y", size)
     known = {line.condition: styles[line.condition] for line in shown}
     shade = colour(known)
@@ -89,7 +91,7 @@ def lines(
         return np.maximum(at, x_axis.low)
 
     layers: list[Any] = []
-    if not thumb:
+    if single and not thumb:
         layers.append(
             tables(_runs(shown, y_axis, place))
             .mark_line(strokeWidth=0.6, opacity=_paleness(shown), clip=True, strokeJoin="round")

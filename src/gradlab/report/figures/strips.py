@@ -106,13 +106,21 @@ def strips(
     layers: list[Any] = []
     if lost:
         layers.append(
-            tables([{"value": axis.high}]).mark_rule(strokeDash=[2, 3], color=INK.rule[0]).encode(x=x)
+            tables([{"value": axis.high, "y": ROW * index + 24, "to": ROW * index + 52} for index in range(len(rows))])
+            .mark_rule(strokeDash=[2, 3], color=INK.rule[0])
+            .encode(x=x, y=y, y2="to:Q")
         )
     if reference is not None:
         layers.append(
-            tables([{"value": reference, "text": f"{HOVER}named in the claim: {number(reference)}"}])
+            tables(
+                [
+                    {"value": reference, "y": ROW * index + 22, "to": ROW * index + 54,
+                     "text": f"{HOVER}named in the claim: {number(reference)}"}
+                    for index in range(len(rows))
+                ]
+            )
             .mark_rule(strokeDash=[5, 4], color=INK.soft[0])
-            .encode(x=x, description="text:N")
+            .encode(x=x, y=y, y2="to:Q", description="text:N")
         )
     layers += [
         tables([{"value": axis.low, "y": ROW * index + 13, "condition": row.condition,

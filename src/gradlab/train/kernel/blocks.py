@@ -19,12 +19,41 @@ PLAIN, RELU, LEAKY, RELU_SLOPE, LEAKY_SLOPE, TANH_SLOPE = range(6)
 """What happens to a block before it is stored: nothing, an activation, or times an activation's derivative."""
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+def pointer(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Where an array argument's numbers begin."""
     return context.make_array(kind)(context, builder, array).data
 
 
-def _emitter(context: Any, builder: Any, kind: Any) -> Emitter:
+def emitter(context: Any, builder: Any, kind: Any) -> Emitter:
+    """An emitter for an array argument's numbers."""
     return Emitter(builder, context.get_data_type(kind.dtype))
+
+
+def finish(e: Emitter, code: int, value: Any, output: Any, slope: Any) -> Any:
+    """Emit one epilogue.
+
+    Args:
+        e: where to.
+        code: which.
+        value: the vector to change.
+        output: the activations, where the epilogue is a derivative.
+        slope: of the leaky rectifier, in every lane.
+
+    Returns:
+        The changed vector. NaN stays NaN, as in PyTorch.
+    """
+    b = e.builder
+    if code == RELU:
+        return b.select(b.fcmp_ordered(">", e.zero, value), e.zero, value)
+    if code == LEAKY:
+        return b.select(b.fcmp_ordered(">", e.zero, value), b.fmul(value, slope), value)
+    if code == RELU_SLOPE:
+        return b.select(b.fcmp_ordered("<=", output, e.zero), e.zero, value)
+    if code == LEAKY_SLOPE:
+        return b.select(b.fcmp_ordered(">", output, e.zero), value, b.fmul(value, slope))
+    if code == TANH_SLOPE:
+        return b.fsub(value, b.fmul(value, b.fmul(output, output)))
+    return value
 
 
 def _column_groups(e: Emitter, columns: Any, body: Callable[[int, Any], None]) -> None:
@@ -72,27 +101,11 @@ def product(
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         (m, w, first, row_step, term_step, b, b_first, t, source, target, outputs, terms, stride, columns, last,
          slope) = args  # fmt: skip
-        e = _emitter(context, builder, sig.args[1])
-        w = _pointer(context, builder, sig.args[1], w)
-        b = _pointer(context, builder, sig.args[5], b)
-        t = _pointer(context, builder, sig.args[7], t)
+        e = emitter(context, builder, sig.args[1])
+        w = pointer(context, builder, sig.args[1], w)
+        b = pointer(context, builder, sig.args[5], b)
+        t = pointer(context, builder, sig.args[7], t)
         slope = e.splat(slope)
-
-        def finish(code: int, value: Any, row: Any) -> Any:
-            if code == RELU:  # written so that NaN stays
-                return builder.select(builder.fcmp_ordered(">", e.zero, value), e.zero, value)
-            if code == LEAKY:
-                below = builder.fcmp_ordered(">", e.zero, value)
-                return builder.select(below, builder.fmul(value, slope), value)
-            if code == PLAIN:
-                return value
-            output = e.load(t, e.offset(outputs, row))
-            if code == RELU_SLOPE:
-                return builder.select(builder.fcmp_ordered("<=", output, e.zero), e.zero, value)
-            if code == LEAKY_SLOPE:
-                above = builder.fcmp_ordered(">", output, e.zero)
-                return builder.select(above, value, builder.fmul(value, slope))
-            return builder.fsub(value, builder.fmul(value, builder.fmul(output, output)))
 
         with e.cases(m, range(1, BLOCK + 1)) as sizes:
             for size in sizes:
@@ -116,7 +129,8 @@ def product(
                             for q, line in enumerate(cells):
                                 for v, cell in enumerate(line):
                                     row = e.offset(column, (stride, e.index(q)), e.index(v * e.lanes))
-                                    value = finish(code, builder.load(cell), row)
+                                    output = e.load(t, e.offset(outputs, row)) if code > LEAKY else None
+                                    value = finish(e, code, builder.load(cell), output, slope)
                                     e.store(value, t, e.offset(target, row))
 
                 _column_groups(e, columns, block)
@@ -148,9 +162,9 @@ def outer(
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         m, n, t, deltas, source, stride, columns, g, first, row_step = args
-        e = _emitter(context, builder, sig.args[2])
-        t = _pointer(context, builder, sig.args[2], t)
-        g = _pointer(context, builder, sig.args[7], g)
+        e = emitter(context, builder, sig.args[2])
+        t = pointer(context, builder, sig.args[2], t)
+        g = pointer(context, builder, sig.args[7], g)
         count = builder.udiv(columns, e.index(e.lanes))
         shape = e.offset(n, (m, e.index(16)))
         pairs = [16 * q + p for q in range(1, BLOCK + 1) for p in range(1, BLOCK + 1)]
@@ -187,9 +201,9 @@ def row_sums(
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         m, t, deltas, stride, columns, g, first = args
-        e = _emitter(context, builder, sig.args[1])
-        t = _pointer(context, builder, sig.args[1], t)
-        g = _pointer(context, builder, sig.args[5], g)
+        e = emitter(context, builder, sig.args[1])
+        t = pointer(context, builder, sig.args[1], t)
+        g = pointer(context, builder, sig.args[5], g)
         count = builder.udiv(columns, e.index(e.lanes))
         with e.cases(m, range(1, BLOCK + 1)) as sizes:
             for size in sizes:
@@ -215,8 +229,8 @@ def tanh_row(typing: Any, buffer: Any, first: Any, columns: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         t, first, columns = args
-        e = _emitter(context, builder, sig.args[0])
-        t = _pointer(context, builder, sig.args[0], t)
+        e = emitter(context, builder, sig.args[0])
+        t = pointer(context, builder, sig.args[0], t)
         with e.loop(builder.udiv(columns, e.index(e.lanes))) as k:
             where = e.offset(first, (k, e.index(e.lanes)))
             e.store(e.tanh(e.load(t, where)), t, where)
@@ -229,5 +243,3 @@ def _add(e: Emitter, pointer: Any, index: Any, value: Any) -> None:
     address = e.builder.gep(pointer, [index])
     e.builder.store(e.builder.fadd(e.builder.load(address), value), address)
 
-
-__all__ = ["LEAKY", "LEAKY_SLOPE", "PLAIN", "RELU", "RELU_SLOPE", "TANH_SLOPE", "outer", "product", "row_sums", "tanh_row"]

@@ -8,8 +8,10 @@ import numpy as np
 
 from gradlab.train.kernel.epochs import run
 from gradlab.train.kernel.program import Array, Measured, Program
+from gradlab.train.kernel.sample import make_row
 from gradlab.train.kernel.tile import ACTIVATIONS, LOSSES, Net, Samples, aligned, make_tile
 from gradlab.train.kernel.update import OPTIMIZERS, Rule
+from gradlab.train.kernel.vector import VECTOR_BYTES
 
 
 def train(
@@ -69,24 +71,25 @@ def train(
         raise ValueError(f"measure must have shape ({epochs},): {mask.shape}")
     full_tile = make_tile(program.widths, weights.dtype, data.count)
     batch_tile = full_tile if batch == data.count else make_tile(program.widths, weights.dtype, batch)
-    work, gradient, probe, slot1, slot2 = (aligned(size, weights.dtype) for _ in range(5))
-    work[:] = weights
+    # The pass over a single sample reads and writes up to a vector past the end.
+    work, gradient, probe, slot1, slot2 = (aligned(size + VECTOR_BYTES, weights.dtype) for _ in range(5))
+    work[:size] = weights
     first = slots.get("exp_avg", slots.get("momentum_buffer"))
     second = slots.get("exp_avg_sq", slots.get("square_avg"))
     for own, given in ((slot1, first), (slot2, second)):
         if given is not None:
-            own[:] = given
+            own[:size] = given
     loss = np.full(epochs, np.nan)
     squares, batch_squares = np.full((2, epochs, layers, 2), np.nan)
     updates, done, finite = run(
         net, _rule(program), data, batch, places, np.require(lr, np.float64, "CW"), work, slot1, slot2,
-        updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask, batch_tile, full_tile,
-        gradient, probe, loss, squares, batch_squares, probe[:0],
+        updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask,
+        make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares, batch_squares, probe[:0],
     )  # fmt: skip
-    weights[:] = work
+    weights[:] = work[:size]
     for own, given in ((slot1, first), (slot2, second)):
         if given is not None:
-            given[:] = own
+            given[:] = own[:size]
     return Measured(loss, squares, batch_squares, int(updates), int(done), bool(finite))
 
 
@@ -120,7 +123,7 @@ def evaluate(
     run(
         _net(program), _rule(program), data, data.count, np.zeros((1, 0), np.int32), loss[:0],
         np.require(weights, requirements="CW"), none, none, 0, False, program.objective == "sum_of_outputs",
-        np.zeros(0, np.uint8), tile, tile, slope, none, loss, unmeasured, unmeasured, outputs,
+        np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured, unmeasured, outputs,
     )  # fmt: skip
     return float(loss[0]), slope if gradient else None, outputs.reshape(program.widths[-1], data.count)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradlab.train.kernel.sample import sample_pass
 from gradlab.train.kernel.tile import batch_pass
 from gradlab.train.kernel.update import step
 from gradlab.train.kernel.vector import BLOCK, GROUP, VECTOR_BYTES, compiled
@@ -61,8 +62,8 @@ def _all_finite(values: Any, size: Any) -> bool:
 def _entry_point(version: int) -> Callable[..., Any]:
     def run(
         net: Any, rule: Any, data: Any, batch: int, order: Any, rates: Any, weights: Any, slot1: Any, slot2: Any,
-        updates: int, reset: bool, descend_sum: bool, mask: Any, batch_tile: Any, full_tile: Any, gradient: Any,
-        probe: Any, loss: Any, full_squares: Any, batch_squares: Any, outputs: Any,
+        updates: int, reset: bool, descend_sum: bool, mask: Any, row: Any, batch_tile: Any, full_tile: Any,
+        gradient: Any, probe: Any, loss: Any, full_squares: Any, batch_squares: Any, outputs: Any,
     ) -> tuple[int, int, bool]:  # fmt: skip
         _ = version
         # Converted, because numba would compile the pass anew for each literal argument.
@@ -99,10 +100,14 @@ def _entry_point(version: int) -> Callable[..., Any]:
             finite = True
             for first in range(0, data.count, batch):
                 count = min(batch, data.count - first)
-                value = batch_pass(
-                    net, data, places, first, count, weights, batch_tile, loaded, descend_sum, gradient, nothing
-                )
-                loaded = one_tile
+                if batch == 1 and not full:
+                    sample = places[first] if places.size else first
+                    value = sample_pass(net, data, sample, weights, row, descend_sum, gradient)
+                else:
+                    value = batch_pass(
+                        net, data, places, first, count, weights, batch_tile, loaded, descend_sum, gradient, nothing
+                    )
+                    loaded = one_tile
                 finite = finite and np.isfinite(value)
                 if full:
                     if bits & LOSS_BIT:

@@ -19,7 +19,7 @@ from gradlab.train.kernel.blocks import (
     row_sums,
     tanh_row,
 )
-from gradlab.train.kernel.vector import BLOCK, VECTOR_BYTES, compiled, lanes
+from gradlab.train.kernel.vector import BLOCK, VECTOR_BYTES, compiled, inlined, lanes
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "tanh")
 IDENTITY, RECTIFIED, LEAKY_RECTIFIED, TANH = range(4)
@@ -118,7 +118,7 @@ def lanes_of(values: Any) -> int:
     return VECTOR_BYTES // values.itemsize
 
 
-@compiled
+@inlined
 def _load(net: Any, data: Any, order: Any, first: Any, count: Any, padded: Any, tile: Any) -> None:
     width = net.widths[0]
     # Sample by sample: reading is what misses the cache when there are many inputs.
@@ -132,7 +132,7 @@ def _load(net: Any, data: Any, order: Any, first: Any, count: Any, padded: Any, 
             tile.values[i * tile.stride + column] = 0
 
 
-@compiled
+@inlined
 def _forward(net: Any, weights: Any, tile: Any, padded: Any) -> None:
     layers = net.widths.size - 1
     slope = weights.dtype.type(net.slope)
@@ -213,7 +213,7 @@ def _cross_entropy(net: Any, data: Any, order: Any, first: Any, count: Any, tile
     return total
 
 
-@compiled
+@inlined
 def _backward(net: Any, weights: Any, tile: Any, padded: Any, delta: Any, spare: Any, gradient: Any) -> None:
     layers = net.widths.size - 1
     stride = tile.stride

@@ -19,6 +19,11 @@ FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 """Liberties for compiled arithmetic. Never `nnan` or `ninf`: a divergence must stay visible as NaN."""
 
 
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as part of each caller, so that the vector code inside is optimised once and not at every level."""
+    return njit(nogil=True, fastmath=FASTMATH, error_model="numpy", inline="always")(function)
+
+
 def compiled(function: Callable[..., Any], cache: bool = False) -> Callable[..., Any]:
     """Compile with these liberties, without the interpreter's lock, and with IEEE division.
 
@@ -122,6 +127,18 @@ class Emitter:
         mask = ir.Constant(ir.VectorType(_LANE, self.lanes), None)
         return self.builder.shuffle_vector(one, ir.Constant(self.vector, ir.Undefined), mask)
 
+    @property
+    def numbering(self) -> Any:
+        """The vector 0, 1, 2, ... of indices."""
+        return ir.Constant(ir.VectorType(_INDEX, self.lanes), list(range(self.lanes)))
+
+    def splat_index(self, index: Any) -> Any:
+        """A vector whose lanes all hold one index."""
+        kind = ir.VectorType(_INDEX, self.lanes)
+        one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), index, _LANE(0))
+        mask = ir.Constant(ir.VectorType(_LANE, self.lanes), None)
+        return self.builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), mask)
+
     def muladd(self, a: Any, b: Any, c: Any) -> Any:
         """`a * b + c`, fused where the machine can."""
         product = self.builder.fmul(a, b, flags=("contract",))
@@ -136,19 +153,26 @@ class Emitter:
 
         Vectors are folded in pairs, so that n sums cost about 3n instructions and not n log(lanes).
         """
+        position, per = _bit_reversed(self.lanes), self.lanes
+        folded = [self._folded(vectors[start : start + per]) for start in range(0, len(vectors), per)]
+        return [
+            self.builder.extract_element(folded[k // per], _LANE(position[k % per])) for k in range(len(vectors))
+        ]
+
+    def sum_vector(self, vectors: Sequence[Any]) -> Any:
+        """The same sums of up to `lanes` vectors, in the lanes of one vector; the other lanes mean nothing."""
+        folded = self._folded(vectors)
+        mask = ir.Constant(ir.VectorType(_LANE, self.lanes), _bit_reversed(self.lanes))
+        return self.builder.shuffle_vector(folded, folded, mask)
+
+    def _folded(self, vectors: Sequence[Any]) -> Any:
         level, width = list(vectors), self.lanes
         while width > 1:
-            half = width // 2
             if len(level) % 2:
                 level.append(level[-1] if len(level) == 1 else self.zero)
-            level = [self._fold(a, b, half) for a, b in zip(level[::2], level[1::2], strict=True)]
-            width = half
-        position = _bit_reversed(self.lanes)
-        per = self.lanes
-        return [
-            self.builder.extract_element(level[k // per], _LANE(position[k % per]))
-            for k in range(len(vectors))
-        ]
+            width //= 2
+            level = [self._fold(a, b, width) for a, b in zip(level[::2], level[1::2], strict=True)]
+        return level[0]
 
     def _fold(self, a: Any, b: Any, half: int) -> Any:
         """One vector with the half-sums of `a` and of `b`, in alternating runs of `half` lanes."""

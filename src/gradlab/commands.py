@@ -1,0 +1,302 @@
+"""What each command of the command line does, as functions that a notebook can call too."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gradlab import catalog
+from gradlab.component import to_tree
+from gradlab.errors import Problem, RunsFailed, StudyError
+
+if TYPE_CHECKING:
+    from gradlab.engine.result import Result
+    from gradlab.study import Condition, Plan, Study
+
+Budget = Literal["quick", "full"]
+
+__all__ = [
+    "bench",
+    "calibrate",
+    "digest",
+    "doctor",
+    "export",
+    "finish",
+    "page_of",
+    "plan_as_data",
+    "print_bench",
+    "print_plan",
+    "print_runs",
+    "read",
+    "run",
+    "studies",
+]
+
+
+def studies(names: Sequence[str], settings: Sequence[str] = (), replicates: int | None = None) -> list[Study]:
+    """The studies that names stand for: catalogue names, folders and globs, or files; with overrides.
+
+    Raises:
+        StudyError: A name stands for nothing, or a study is not valid; all problems at once.
+    """
+    from gradlab.study.toml import load, parse_settings
+
+    overrides = parse_settings(settings)
+    if replicates is not None:
+        overrides["replicates"] = replicates
+    found: list[Study] = []
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            if _is_file(name):
+                found.append(_changed(load(name), overrides))
+            else:
+                found += [_changed(catalog.load(each), overrides) for each in catalog.expand(name)]
+        except StudyError as error:
+            problems += error.problems
+    if problems:
+        raise StudyError(problems)
+    return found
+
+
+def page_of(name: str) -> str:
+    """The text of a study as it was written.
+
+    Raises:
+        StudyError: There is no such study.
+    """
+    if _is_file(name):
+        path = Path(name)
+        if not path.is_file():
+            raise StudyError([Problem("", name, "there is no such file")])
+        return path.read_text(encoding="utf-8")
+    return catalog.page(name)
+
+
+def plan_as_data(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON-ready data."""
+    from gradlab.study.cost import cost
+
+    estimate = cost(plan)
+    return {
+        "title": plan.study.title,
+        "source": plan.study.source,
+        "budget": plan.budget,
+        "conditions": [
+            {
+                "name": condition.name,
+                "setting": condition.setting,
+                "levels": dict(condition.levels),
+                "parameters": condition.parameters,
+                "epochs": condition.epochs,
+                "spec": to_tree(condition.spec),
+                "runs": list(plan.cells[condition.name]),
+            }
+            for condition in plan.conditions
+        ],
+        "runs": len(plan.runs),
+        "replicates": plan.study.replicates,
+        "record": list(plan.record.quantities),
+        "assumed": {path: {"levels": to_tree(a.levels), "why": a.why} for path, a in plan.study.assumed.items()},
+        "claims": [{"id": claim.id, "says": claim.words, "test": str(claim)} for claim in plan.study.claims],
+        "estimate": {"updates": estimate.updates, "flops": estimate.flops, "seconds": estimate.seconds},
+    }
+
+
+def print_plan(plan: Plan) -> None:
+    """A plan for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gradlab.report.numbers import count, duration
+    from gradlab.study.cost import cost
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    study = plan.study
+    console.print(f"[bold]{study.title}[/bold]")
+    if study.notes:
+        console.print(study.notes.strip(), style="dim")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head, side in (("condition", "left"), ("model", "left"), ("parameters", "right"), ("epochs", "right")):
+        table.add_column(head, justify=side)  # type: ignore[arg-type]
+    table.add_column("recipe", justify="left")
+    for condition in plan.at(plan.settings[0]):
+        table.add_row(
+            condition.label,
+            condition.spec.model.label(),
+            count(condition.parameters),
+            count(condition.epochs),
+            _recipe(condition),
+        )
+    console.print(table)
+    estimate = cost(plan)
+    console.print(
+        f"{count(len(plan.runs))} runs: {len(plan.conditions)} conditions x {study.replicates} replicates, "
+        f"{plan.budget} budget; about {duration(estimate.seconds)} on {estimate.workers} processes "
+        f"({count(estimate.updates)} updates)"
+    )
+    for path, assumed in study.assumed.items():
+        levels = ", ".join(f"{name}: {to_tree(value)}" for name, value in assumed.levels.items())
+        console.print(f"assumed  {path}: also {levels}  [dim]{assumed.why}[/dim]")
+    for claim in study.claims:
+        console.print(f"claim    {claim.id or '-'}  {claim.words}\n         [dim]{claim}[/dim]")
+    for quirk in study.quirks:
+        console.print(f"quirk    {quirk}")
+
+
+def run(
+    found: Sequence[Study], lab: Path, budget: Budget, workers: int | None, quiet: bool, arguments: Sequence[str]
+) -> list[Result]:
+    """Train what the lab lacks for each study, and judge.
+
+    Raises:
+        RunsFailed: Some runs failed; the other studies were still run.
+    """
+    from gradlab.engine.study import run_study
+
+    command = shlex.join(["gradlab", *arguments])
+    results: list[Result] = []
+    failures: list[str] = []
+    for number, study in enumerate(found, 1):
+        if not quiet:
+            place = f"[{number}/{len(found)}] " if len(found) > 1 else ""
+            print(f"{place}{study.source or study.title}", file=sys.stderr)
+        try:
+            results.append(run_study(study, lab, budget=budget, workers=workers, quiet=quiet, command=command))
+        except RunsFailed as error:
+            failures.append(f"{study.source or study.title}: {error}")
+    if failures:
+        raise RunsFailed("\n".join(failures))
+    return results
+
+
+def read(found: Sequence[Study], lab: Path, budget: Budget, arguments: Sequence[str]) -> list[Result]:
+    """The results that a lab already holds; trains nothing and writes nothing to the store."""
+    from gradlab.engine.study import read_study
+
+    command = shlex.join(["gradlab", "run", *arguments[1:]])
+    return [read_study(study, lab, budget=budget, command=command) for study in found]
+
+
+def finish(
+    results: Sequence[Result],
+    lab: Path,
+    out: Path | None,
+    as_json: bool,
+    figures: Sequence[str] = (),
+) -> None:
+    """Write the pages, then show the verdicts and where the pages are."""
+    import json
+
+    from gradlab.report.numbers import duration
+    from gradlab.report.page import write_pages
+    from gradlab.report.terminal import print_result
+
+    begun = time.monotonic()
+    pages = write_pages(results, out or lab / "pages", figures=figures)
+    drawn = time.monotonic() - begun
+    if as_json:
+        data = [result.to_dict() | {"page": str(path)} for result, path in zip(results, pages.studies, strict=True)]
+        print(json.dumps(data, indent=2, allow_nan=False))
+        return
+    for result, path in zip(results, pages.studies, strict=True):
+        print_result(result, page=path)
+    if pages.index is not None:
+        print(f"all verdicts on one page: {pages.index}")
+    total = sum(result.elapsed or 0.0 for result in results) + drawn
+    print(f"finished in {duration(total)}")
+
+
+def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -> None:
+    """The runs of a lab, or of some studies in it."""
+    import json
+
+    from gradlab.store.lab import Lab
+
+    with Lab.open(lab) as store:
+        rows = store.describe(_ids(names, budget))
+    if as_json:
+        print(json.dumps(rows, indent=2, allow_nan=False, default=str))
+        return
+    for row in rows:
+        print("  ".join(str(row.get(key, "")) for key in ("id", "state", "epoch", "reason", "backend")))
+
+
+def export(lab: Path, out: Path, form: str) -> list[Path]:
+    """Write all runs and traces of a lab at full resolution."""
+    from gradlab.store.export import export as write
+    from gradlab.store.lab import Lab
+
+    with Lab.open(lab) as store:
+        return write(store, out, form)
+
+
+def digest(names: Sequence[str], lab: Path, budget: Budget) -> str:
+    """One hash of all results of a lab, or of some studies in it."""
+    from gradlab.store.lab import Lab
+
+    with Lab.open(lab) as store:
+        return store.digest(_ids(names, budget))
+
+
+def bench(only: str) -> list[dict[str, Any]]:
+    """Speed against peers, measured now.
+
+    Raises:
+        StudyError: There is no such benchmark.
+    """
+    from gradlab.bench import bookkeeping, kernel
+
+    parts = {"kernel": kernel.measure, "bookkeeping": bookkeeping.measure}
+    if only and only not in parts:
+        raise StudyError([Problem("bench", only, "is not a benchmark", ", ".join(parts))])
+    return [row for name, measure in parts.items() if only in {"", name} for row in measure()]
+
+
+def print_bench(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Benchmark rows for a person."""
+    for row in rows:
+        print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
+
+
+def calibrate(count: int, out: Path | None) -> None:
+    """Simulate studies with a known truth and write the table of false verdicts and power."""
+    from gradlab.judge.calibration import main
+
+    main(["--studies", str(count), *(["--out", str(out)] if out else [])])
+
+
+def doctor(lab: Path) -> list[dict[str, Any]]:
+    """What could keep gradlab from working here."""
+    from gradlab.engine.doctor import examine
+
+    return examine(lab)
+
+
+def _ids(names: Sequence[str], budget: Budget) -> list[str] | None:
+    if not names:
+        return None
+    return list(dict.fromkeys(run.id for study in studies(names) for run in study.plan(budget).runs))
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".py", ".toml")) or Path(name).is_file()
+
+
+def _changed(study: Study, overrides: Mapping[str, Any]) -> Study:
+    """A study with overrides, which also win over its quick budget's own."""
+    if not overrides:
+        return study
+    quick = {key: value for key, value in study.quick.items() if key not in overrides}
+    return study.with_settings({"quick": quick, **overrides})
+
+
+def _recipe(condition: Condition) -> str:
+    spec = condition.spec
+    optimizer = " ".join(f"{key}={value}" for key, value in spec.optimizer.canonical().items() if key != "kind")
+    batch = "full batch" if spec.batch_size == "full" else f"batch {spec.batch_size}"
+    return f"{spec.optimizer.kind} {optimizer}, {batch}"

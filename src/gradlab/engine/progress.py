@@ -1,0 +1,201 @@
+"""What the coordinator tells while it works: a line for each condition on a terminal, a plain line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+__all__ = ["Plain", "Progress", "Snapshot", "Terminal", "duration", "progress_for"]
+
+MOST_LINES = 12
+"""Conditions beyond this share one line."""
+
+FIRST_LINE_SECONDS = 5.0
+LINE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How far a plan is.
+
+    Attributes:
+        ended: Runs that have ended or failed in this execution, by condition.
+        epochs: Epochs trained in this execution, summed over runs.
+        seconds_left: The time until the end, estimated.
+        diverged: Runs that diverged.
+        failed: Runs that failed.
+    """
+
+    ended: Mapping[str, int] = field(default_factory=dict)
+    epochs: int = 0
+    seconds_left: float = 0.0
+    diverged: int = 0
+    failed: int = 0
+
+
+class Progress:
+    """Tells nothing; the base of those that do."""
+
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+        """Work begins.
+
+        Args:
+            runs: Runs in the plan.
+            stored: Runs that are in the lab already.
+            conditions: Runs to train, by condition.
+        """
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Work has gone on; called a few times a second."""
+
+    def say(self, line: str) -> None:
+        """Something worth a line of text."""
+
+    def finish(self) -> None:
+        """Work has ended; called once, whatever the end."""
+
+
+class Plain(Progress):
+    """A line now and then, for logs and pipes.
+
+    Args:
+        stream: Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._begun = time.monotonic()
+        self._next = self._begun + FIRST_LINE_SECONDS
+        self._runs = self._stored = self._wanted = 0
+
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+        """Say what there is to do, if anything is stored already."""
+        self._runs, self._stored, self._wanted = runs, stored, sum(conditions.values())
+        self._begun = time.monotonic()
+        self._next = self._begun + FIRST_LINE_SECONDS
+        if stored and self._wanted:
+            self.say(f"{stored} of {runs} runs are stored already; {self._wanted} to train or to go on with")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """A line every half a minute."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + LINE_SECONDS
+            rate = snapshot.epochs / max(now - self._begun, 1e-9)
+            self.say(
+                f"{self._stored + sum(snapshot.ended.values())} of {self._runs} runs, {rate:,.0f} epochs/s, "
+                f"{duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
+            )
+
+    def say(self, line: str) -> None:
+        """Write a line; a closed stream is not an error."""
+        try:
+            print(line, file=self._stream, flush=True)
+        except (OSError, ValueError):
+            self._next = float("inf")
+
+
+class Terminal(Progress):
+    """A bar for each condition, with runs done, the common rate and the time left.
+
+    Args:
+        stream: A terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        self._bars = Bars(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=Console(file=stream),
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._rest: set[str] = set()
+        self._begun = time.monotonic()
+
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+        """Show the bars."""
+        if not conditions:
+            return
+        names = list(conditions)
+        shown = names if len(names) <= MOST_LINES else names[: MOST_LINES - 1]
+        self._rest = set(names) - set(shown)
+        for name in shown:
+            self._tasks[name] = self._bars.add_task(_short(name), total=conditions[name], note="")
+        if self._rest:
+            total = sum(conditions[name] for name in self._rest)
+            self._tasks[""] = self._bars.add_task(f"{len(self._rest)} more conditions", total=total, note="")
+        if stored:
+            self._bars.console.print(f"{stored} of {runs} runs are stored already", highlight=False)
+        self._begun = time.monotonic()
+        self._bars.start()
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Move the bars."""
+        rate = snapshot.epochs / max(time.monotonic() - self._begun, 1e-9)
+        note = f"{rate:,.0f} epochs/s, {duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
+        counts: dict[str, int] = {}
+        for name, count in snapshot.ended.items():
+            line = "" if name in self._rest else name
+            counts[line] = counts.get(line, 0) + count
+        for index, (name, task) in enumerate(self._tasks.items()):
+            changed: dict[str, Any] = {"note": note} if index == 0 else {}
+            self._bars.update(task, completed=counts.get(name, 0), **changed)
+
+    def say(self, line: str) -> None:
+        """A line above the bars."""
+        self._bars.console.print(line, markup=False, highlight=False)
+
+    def finish(self) -> None:
+        """Take the bars away."""
+        self._bars.stop()
+
+
+def progress_for(*, quiet: bool, stream: TextIO | None = None) -> Progress:
+    """The kind of progress that suits a stream.
+
+    Args:
+        quiet: Tell nothing.
+        stream: Where to tell it; standard error if not given.
+
+    Returns:
+        Bars on a terminal, plain lines elsewhere.
+    """
+    if quiet:
+        return Progress()
+    chosen = sys.stderr if stream is None else stream
+    return Terminal(chosen) if chosen.isatty() else Plain(chosen)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    Example:
+        >>> duration(42), duration(754), duration(5000)
+        ('42 s', '13 min', '1 h 23 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _troubles(snapshot: Snapshot) -> str:
+    diverged = f", {snapshot.diverged} diverged" if snapshot.diverged else ""
+    return diverged + (f", {snapshot.failed} failed" if snapshot.failed else "")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"

@@ -1,0 +1,305 @@
+"""Associations: `correlates`, `rises`, `falls` and `peaks`. Runs are counted; epochs never are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.judge import correlation, power, sign
+from gradlab.judge.combine import all_of
+from gradlab.judge.compare import evidence_below
+from gradlab.judge.data import Data, Values
+from gradlab.judge.evidence import Array, Evidence, nothing
+from gradlab.judge.finding import Finding
+from gradlab.judge.proportion import clopper_pearson, share_at_least
+from gradlab.judge.words import bracket, digits, percent
+from gradlab.study.kinds import Correlates, Peaks, Trend
+from gradlab.study.quantity import Quantity
+from gradlab.study.select import select
+
+__all__ = ["correlates", "peaks", "trend"]
+
+
+def correlates(test: Correlates, data: Data, alpha: float) -> list[Finding]:
+    """Findings on a rank correlation, one per condition (one in all over conditions).
+
+    Args:
+        test: The claim.
+        data: The runs.
+        alpha: Error rate of each side of the interval.
+
+    Returns:
+        Findings.
+    """
+    names = select(test.of, data.conditions).names
+    if test.over == "conditions":
+        return [_over_conditions(test, names, data)]
+    if test.over == "epochs":
+        return [_over_epochs(test, name, _setting(name, names), data, alpha) for name in names]
+    return [_over_runs(test, name, _setting(name, names), data) for name in names]
+
+
+def trend(test: Trend, data: Data, alpha: float) -> list[Finding]:
+    """Findings on a trend along epochs (one per condition) or along a factor (one per setting).
+
+    Args:
+        test: The claim.
+        data: The runs.
+        alpha: Error rate of each side of the interval.
+
+    Returns:
+        Findings.
+    """
+    names = select(test.a, data.conditions).names
+    if test.along != "epoch":
+        return [_along_factor(test, group, data) for group in _ladders(test.along, names, data)]
+    findings: list[Finding] = []
+    for name in names:
+        epochs, values, replicates = data.series(test.quantity, name)
+        taus = correlation.tau_within(np.broadcast_to(epochs.astype(float), values.shape), values)
+        sentence = f"{test.quantity} of {name} {{}} along the epochs in {{}} of {len(taus)} runs"
+        findings.append(_from_runs(taus, test.word == "rises", sentence, ("rises", "falls"), alpha, name, names))
+        del replicates
+    return findings
+
+
+def peaks(test: Peaks, data: Data, alpha: float) -> list[Finding]:
+    """Findings on where an optimum lies, one per setting of the other factors.
+
+    Args:
+        test: The claim.
+        data: The runs.
+        alpha: Error rate of each side of the interval.
+
+    Returns:
+        Findings.
+    """
+    findings: list[Finding] = []
+    for ladder in _ladders(test.along, select(test.a, data.conditions).names, data):
+        table = _by_replicate([data.values(test.quantity, name) for name in ladder.names])
+        worst = -np.inf if test.end == "high" else np.inf
+        table = np.where(np.isinf(table), worst, table)
+        best = table.argmax(axis=1) if test.end == "high" else table.argmin(axis=1)
+        inside = np.array([ladder.levels[index] in test.within for index in best], dtype=bool)
+        chance = len(test.within) / len(ladder.levels)
+        count, n = int(inside.sum()), len(inside)
+        low, high = clopper_pearson(count, n, alpha)
+        findings.append(
+            Finding(
+                setting=ladder.setting,
+                evidence=share_at_least(np.array([count]), n, chance),
+                test="Clopper-Pearson on the best level of each replicate",
+                null=f"the best level lies in the window in {percent(chance)} of the replicates, as by chance",
+                sentence=f"the best {test.along} lies among {', '.join(test.within)} in {count} of {n} replicates: "
+                f"{percent(count / n if n else math.nan)} {bracket(100 * low, 100 * high)}",
+                n=(n,),
+                needed_for=lambda rate, p=chance: math.ceil(math.log(rate) / math.log(p) - 1e-12),
+                needed_against=lambda rate, p=chance: math.ceil(math.log(rate) / math.log(1 - p) - 1e-12),
+                effect="share of replicates",
+                value=count / n if n else None,
+                interval=(low, high),
+            )
+        )
+    return findings
+
+
+def _over_runs(test: Correlates, name: str, setting: str, data: Data) -> Finding:
+    x, y = _together(data, test.first, test.second, name)
+    tau = float(correlation.tau(x.values[None], y.values[None])[0]) if len(x) > 1 else math.nan
+    evidence = correlation.positive(x.values[None], y.values[None]) if len(x) > 1 else nothing()
+    return Finding(
+        setting=setting,
+        evidence=evidence if test.sign == "positive" else evidence.negated(),
+        test="studentised permutation test of Kendall's tau",
+        null=f"of two runs of {name}, the one with the larger {test.first} has the larger {test.second} half of the time",
+        sentence=f"over the runs of {name}, {test.first} and {test.second} correlate with tau {digits(tau)}",
+        n=(len(x),),
+        needed_for=_twice,
+        needed_against=_twice,
+        effect="Kendall's tau",
+        value=tau,
+        deciding_n=None if math.isnan(tau) else power.correlation_n(abs(tau)),
+        shares={name: dict(x.counts)},
+    )
+
+
+def _over_conditions(test: Correlates, names: Sequence[str], data: Data) -> Finding:
+    x, y = (
+        np.array([[np.median(data.values(quantity, name).values) for name in names]])
+        for quantity in (test.first, test.second)
+    )
+    tau = float(correlation.tau(x, y)[0])
+    evidence = correlation.exchangeable(x, y)
+    n = min(len(data.values(test.first, name)) for name in names)
+    return Finding(
+        evidence=evidence if test.sign == "positive" else evidence.negated(),
+        test="permutation test of Kendall's tau over condition medians",
+        null=f"every order of the {len(names)} conditions is equally likely",
+        sentence=f"over {len(names)} conditions, median {test.first} and {test.second} correlate with tau {digits(tau)}",
+        n=(n,),
+        effect="Kendall's tau",
+        value=tau,
+    )
+
+
+def _over_epochs(test: Correlates, name: str, setting: str, data: Data, alpha: float) -> Finding:
+    epochs, x, replicates = data.series(test.first, name)
+    others, y, second = data.series(test.second, name)
+    common, first_at, second_at = np.intersect1d(epochs, others, return_indices=True)
+    both, rows, other_rows = np.intersect1d(replicates, second, return_indices=True)
+    del common, both
+    taus = correlation.tau_within(x[rows][:, first_at], y[other_rows][:, second_at])
+    sentence = f"over the epochs of {name}, {test.first} and {test.second} are {{}} correlated in {{}} of {len(taus)} runs"
+    words = ("positively", "negatively")
+    return _from_runs(taus, test.sign == "positive", sentence, words, alpha, name, (name,), setting)
+
+
+def _from_runs(
+    taus: Array,
+    up: bool,
+    sentence: str,
+    words: tuple[str, str],
+    alpha: float,
+    name: str,
+    names: Sequence[str],
+    setting: str = "",
+) -> Finding:
+    """One correlation per run, judged across runs: epochs are never n."""
+    evidence = sign.below(-taus[None], np.zeros((1, len(taus)))) if len(taus) else nothing()
+    agree = int((taus > 0).sum() if up else (taus < 0).sum())
+    typical = float(np.median(taus)) if len(taus) else math.nan
+    interval = sign.median_interval(taus, alpha)
+    low, high = max(interval[0], -1.0), min(interval[1], 1.0)
+    text = sentence.format(words[0] if up else words[1], agree)
+    share = agree / len(taus) if len(taus) else 0.5
+    return Finding(
+        setting=setting or _setting(name, names),
+        evidence=evidence if up else evidence.negated(),
+        test="sign test of the correlation within each run",
+        null="a run goes either way equally often",
+        sentence=f"{text}, median tau {digits(typical)} {bracket(low, high)}",
+        n=(len(taus),),
+        needed_for=sign.smallest_n,
+        needed_against=sign.smallest_n,
+        effect="median tau within runs",
+        value=typical,
+        interval=(low, high),
+        deciding_n=power.sign_n(max(share, 1 - share)),
+    )
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """The conditions along a factor at one setting of the others."""
+
+    names: tuple[str, ...]
+    levels: tuple[str, ...]
+    setting: str
+
+
+def _ladders(factor: str, names: Sequence[str], data: Data) -> list[_Ladder]:
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name in names:
+        rest = tuple(sorted((key, level) for key, level in data.conditions[name].items() if key != factor))
+        groups.setdefault(rest, []).append(name)
+    many = len(groups) > 1
+    return [
+        _Ladder(
+            tuple(group),
+            tuple(data.conditions[name][factor] for name in group),
+            ", ".join(f"{key}={level}" for key, level in rest) if many else "",
+        )
+        for rest, group in groups.items()
+    ]
+
+
+def _along_factor(test: Trend, ladder: _Ladder, data: Data) -> Finding:
+    samples = [data.values(test.quantity, name) for name in ladder.names]
+    steps = list(zip(ladder.names, ladder.names[1:], strict=False))
+    together = all(data.share_draws(a, b) for a, b in steps)
+    evidence, tau = _strict(samples, together) if test.strict else _overall(samples, together)
+    medians = [float(np.median(each.values)) for each in samples]
+    turns = np.sign(np.diff(medians))
+    warnings = ("the medians are not monotone: " + ", ".join(digits(m) for m in medians),) if (
+        turns.min() < 0 < turns.max()
+    ) else ()
+    up = test.word == "rises"
+    if test.strict:
+        name = "every step, intersection-union of " + ("sign tests" if together else "permutation tests")
+        null = "at least one step is level"
+        if not up:
+            evidence, tau = _strict([Values(-s.values, s.replicates, s.flagged, s.counts) for s in samples], together)
+            tau = -tau
+    else:
+        name = "sign test of the trend within each replicate (Page)" if together else (
+            "studentised permutation test of the trend (Jonckheere-Terpstra)"
+        )
+        null = f"no association between {test.along} and {test.quantity}"
+        evidence = evidence if up else evidence.negated()
+    factor = len(steps) if test.strict else 1
+    return Finding(
+        setting=ladder.setting,
+        evidence=evidence,
+        test=name,
+        null=null,
+        sentence=f"along {test.along} ({', '.join(ladder.levels)}) median {test.quantity} is "
+        f"{', '.join(digits(m) for m in medians)} (tau {digits(tau)})",
+        n=tuple(len(each) for each in samples),
+        needed_for=sign.smallest_n,
+        needed_against=lambda rate: sign.smallest_n(rate / factor),
+        effect="Kendall's tau",
+        value=tau,
+        paired=together,
+        shares={name: dict(each.counts) for name, each in zip(ladder.names, samples, strict=True)},
+        warnings=warnings,
+    )
+
+
+def _overall(samples: Sequence[Values], together: bool) -> tuple[Evidence, float]:
+    """Evidence of a rise: within replicates that share a draw, else over all runs ranked together."""
+    if together:
+        table = _by_replicate(samples)
+        order = np.broadcast_to(np.arange(float(table.shape[1])), table.shape)
+        taus = correlation.tau(order, table)
+        return sign.below(-taus[None], np.zeros((1, len(taus)))), float(np.median(taus))
+    level = np.repeat(np.arange(float(len(samples))), [len(each) for each in samples])[None]
+    pooled = np.concatenate([each.values for each in samples])[None]
+    evidence = correlation.trend(level, pooled, smallest=min(len(each) for each in samples))
+    return evidence, float(correlation.tau(level, pooled)[0])
+
+
+def _strict(samples: Sequence[Values], together: bool) -> tuple[Evidence, float]:
+    steps: list[Evidence] = []
+    for a, b in zip(samples, samples[1:], strict=False):
+        table = _by_replicate([a, b]) if together else None
+        left, right = (a.values, b.values) if table is None else (table[:, 0], table[:, 1])
+        steps.append(evidence_below(left[None], right[None], paired=together))
+    return all_of(steps), _overall(samples, together)[1]
+
+
+def _by_replicate(samples: Sequence[Values]) -> Array:
+    """The values of the replicates that every condition has: `[replicates, conditions]`."""
+    common: NDArray[np.int64] = samples[0].replicates
+    for each in samples[1:]:
+        common = np.intersect1d(common, each.replicates)
+    return np.stack([each.values[np.isin(each.replicates, common)] for each in samples], axis=1)
+
+
+def _together(data: Data, first: Quantity, second: Quantity, name: str) -> tuple[Values, Values]:
+    x, y = data.values(first, name, rank=False), data.values(second, name, rank=False)
+    common = np.intersect1d(x.replicates, y.replicates)
+    x, y = x.kept(np.isin(x.replicates, common)), y.kept(np.isin(y.replicates, common))
+    known = ~(np.isnan(x.values) | np.isnan(y.values))
+    return x.kept(known), y.kept(known)
+
+
+def _setting(name: str, names: Sequence[str]) -> str:
+    return name if len(names) > 1 else ""
+
+
+def _twice(rate: float) -> int:
+    return 2 * sign.smallest_n(rate)

@@ -1,0 +1,240 @@
+"""What the judge reads: a result's runs at one setting of what was assumed, ranked so that nothing is dropped."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.judge.evidence import Array
+from gradlab.judge.reduce import edge_errors
+from gradlab.study.quantity import Event, Quantity
+
+__all__ = ["Data", "Results", "Values", "paired"]
+
+
+class SeriesLike(Protocol):
+    """A recorded quantity over epochs: `epochs` [k], `values` [n, k] padded with NaN, `replicates` [n]."""
+
+    @property
+    def epochs(self) -> NDArray[np.int64]: ...
+    @property
+    def values(self) -> Array: ...
+    @property
+    def replicates(self) -> NDArray[np.int64]: ...
+
+
+class SampleLike(Protocol):
+    """One number per run: `values`, `replicates`, `flagged`, `states`, each of length n."""
+
+    @property
+    def values(self) -> Array: ...
+    @property
+    def replicates(self) -> NDArray[np.int64]: ...
+    @property
+    def flagged(self) -> NDArray[np.bool_]: ...
+    @property
+    def states(self) -> Sequence[str]: ...
+
+
+class Results(Protocol):
+    """The least that a result must offer to be judged; `plan` is a `study.plan.Plan` or looks like one."""
+
+    @property
+    def plan(self) -> Any: ...
+    def series(self, quantity: str, condition: str) -> SeriesLike: ...
+    def values(self, quantity: Quantity, condition: str) -> SampleLike: ...
+    def predictions(self, condition: str) -> tuple[Array, Array, Array]: ...
+
+
+@dataclass(frozen=True)
+class Values:
+    """One number per run of a condition, by replicate.
+
+    Attributes:
+        values: The numbers; bad runs stand at the bad end, as an infinity.
+        replicates: Replicate numbers, increasing.
+        flagged: Runs that are constant, dead or diverged.
+        counts: How many runs are constant or dead, diverged, never reached, failed or were left out by `where`.
+    """
+
+    values: Array
+    replicates: NDArray[np.int64]
+    flagged: NDArray[np.bool_]
+    counts: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def kept(self, keep: NDArray[np.bool_]) -> Values:
+        """Only some of the runs."""
+        return replace(
+            self, values=self.values[keep], replicates=self.replicates[keep], flagged=self.flagged[keep]
+        )
+
+
+_COMPARE: Final[Mapping[str, Callable[[Array, float], NDArray[np.bool_]]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+class Data:
+    """The runs of one study at one setting of its assumptions.
+
+    Args:
+        results: The result.
+        setting: One of the plan's settings; `None` for plans without assumptions.
+        without_flagged: Leave constant, dead and diverged runs out, to see whether that changes a verdict.
+    """
+
+    def __init__(self, results: Results, setting: str | None = None, *, without_flagged: bool = False) -> None:
+        self._results = results
+        self._without_flagged = without_flagged
+        chosen = [c for c in results.plan.conditions if setting is None or getattr(c, "setting", None) == setting]
+        self._of_label = {str(getattr(c, "label", c.name)): c for c in chosen}
+
+    @cached_property
+    def conditions(self) -> dict[str, Mapping[str, str]]:
+        """The levels of each condition, by the label that claims use."""
+        return {label: dict(condition.levels) for label, condition in self._of_label.items()}
+
+    def condition(self, label: str) -> Any:
+        """The plan's condition of that label."""
+        return self._of_label[label]
+
+    def share_draws(self, a: str, b: str) -> bool:
+        """Whether equal replicates of two conditions share a random draw: decided by the specification."""
+        return bool(self._results.plan.pairs(self._of_label[a].name, self._of_label[b].name))
+
+    def series(self, quantity: Quantity, label: str) -> tuple[NDArray[np.int64], Array, NDArray[np.int64]]:
+        """Epochs `[k]`, values `[n, k]` and replicates `[n]` of a recorded series, cut to the quantity's window."""
+        found = self._results.series(quantity.trace, self._of_label[label].name)
+        epochs, values = np.asarray(found.epochs), np.array(found.values, dtype=np.float64)
+        if quantity.window is not None:
+            low, high = quantity.window
+            lengths = np.array([epochs[~np.isnan(row)].max(initial=0) for row in values])[:, None]
+            start = low * lengths if isinstance(low, float) else (0 if low is None else low)
+            end = high * lengths if isinstance(high, float) else (np.inf if high is None else high)
+            values[(epochs[None] < start) | (epochs[None] > end)] = np.nan
+        return epochs, values, np.asarray(found.replicates)
+
+    def values(self, quantity: Quantity, label: str, *, rank: bool = True) -> Values:
+        """One number per run.
+
+        Args:
+            quantity: What is asked; its `where` keeps only some runs.
+            label: The condition.
+            rank: Put diverged runs, and for measures of performance constant and dead ones, at the bad end.
+
+        Returns:
+            The numbers by replicate; failed runs have none and are counted.
+        """
+        plain = quantity.model_copy(update={"where": None}) if quantity.where is not None else quantity
+        sample = self._sample(plain, label)
+        states = np.array(list(sample.states), dtype=object)
+        order = np.argsort(np.asarray(sample.replicates), kind="stable")
+        present = np.array([states[i] in _FINISHED for i in order], dtype=bool)
+        kept = order[present]
+        values = np.array(sample.values, dtype=np.float64)[kept]
+        flagged = np.asarray(sample.flagged, dtype=bool)[kept]
+        diverged = states[kept] == "diverged"
+        flagged = flagged | diverged
+        worst = np.inf if quantity.worst == "high" else -np.inf
+        counts = {
+            "constant or dead": int((flagged & ~diverged).sum()),
+            "diverged": int(diverged.sum()),
+            "never": int(np.isinf(values).sum()) if quantity.reducer == "epochs_to" else 0,
+            "failed": int((~present).sum()),
+        }
+        if rank:
+            bad = diverged | (flagged if quantity.known.performance else False)
+            values = np.where(bad | np.isnan(values), worst, values)
+        found = Values(values, np.asarray(sample.replicates)[kept], flagged, counts)
+        if quantity.where is not None:
+            keep = self.happened(quantity.where, label, found.replicates)
+            found = replace(found.kept(keep), counts={**counts, "left out": int((~keep).sum())})
+        return found.kept(~found.flagged) if self._without_flagged else found
+
+    def event(self, event: Event, label: str) -> tuple[NDArray[np.bool_], Values]:
+        """Whether an event happened in each run, and the runs."""
+        values = self.values(event.quantity, label, rank=False)
+        return _true(event, values.values), values
+
+    def happened(self, event: Event, label: str, replicates: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether an event happened in the runs of these replicates."""
+        both = Data.values(self._with_all(), event.quantity, label, rank=False)
+        true = dict(zip(both.replicates.tolist(), _true(event, both.values).tolist(), strict=True))
+        return np.array([bool(true.get(int(replicate), False)) for replicate in replicates], dtype=bool)
+
+    def _with_all(self) -> Data:
+        other = object.__new__(Data)
+        other.__dict__.update(self.__dict__)
+        other._without_flagged = False
+        return other
+
+    def _sample(self, quantity: Quantity, label: str) -> SampleLike:
+        name = self._of_label[label].name
+        if quantity.name in {"edge_error", "centre_error"}:
+            base = self._results.values(Quantity(name="epochs"), name)
+            centre, edge = edge_errors(*self._results.predictions(name))
+            return _Sample(edge if quantity.name == "edge_error" else centre, base)
+        if quantity.name == "flag_diverged":
+            base = self._results.values(Quantity(name="epochs"), name)
+            return _Sample(np.array([float(state == "diverged") for state in base.states]), base)
+        return self._results.values(quantity, name)
+
+
+_FINISHED: Final = frozenset({"done", "stopped", "diverged"})
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Numbers that the judge computes itself, on the runs of another sample."""
+
+    values: Array
+    base: SampleLike
+
+    @property
+    def replicates(self) -> NDArray[np.int64]:
+        return self.base.replicates
+
+    @property
+    def flagged(self) -> NDArray[np.bool_]:
+        return self.base.flagged
+
+    @property
+    def states(self) -> Sequence[str]:
+        return self.base.states
+
+
+def paired(a: Values, b: Values) -> tuple[Values, Values]:
+    """The runs of two conditions that have a partner of the same replicate.
+
+    Args:
+        a: One condition.
+        b: The other.
+
+    Returns:
+        Both, cut to the common replicates, in the same order.
+    """
+    common = np.intersect1d(a.replicates, b.replicates)
+    return a.kept(np.isin(a.replicates, common)), b.kept(np.isin(b.replicates, common))
+
+
+def _true(event: Event, values: Array) -> NDArray[np.bool_]:
+    if event.operator is None or event.value is None:
+        reached = event.quantity.reducer == "epochs_to"
+        return np.isfinite(values) if reached else (values != 0) & ~np.isnan(values)
+    # A run without a value stands at the bad end, as it does in comparisons.
+    worst = np.inf if event.quantity.worst == "high" else -np.inf
+    return _COMPARE[event.operator](np.where(np.isnan(values), worst, values), event.value)

@@ -1,0 +1,111 @@
+"""How findings are put: short sentences, three significant digits, the interval in brackets."""
+
+from __future__ import annotations
+
+import math
+
+from gradlab.study.quantity import Quantity, number_text
+
+__all__ = ["bracket", "compared", "digits", "event_words", "percent"]
+
+
+def digits(value: float) -> str:
+    """Three significant digits.
+
+    Args:
+        value: Any number.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> [digits(x) for x in (2.3456, 0.00049181, 20000.0, 0.5, float("inf"))]
+        ['2.35', '4.92e-4', '20,000', '0.5', '∞']
+    """
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    power = int(exponent)
+    if -3 < power < 6:
+        text = f"{float(f'{value:.2e}'):,.{max(0, 2 - power)}f}"
+    else:
+        text = f"{mantissa}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if -3 < power < 6 else f"{text}e{power}"
+
+
+def bracket(low: float, high: float) -> str:
+    """An interval.
+
+    Example:
+        >>> bracket(1.8, 3.04)
+        '[1.8, 3.04]'
+    """
+    return f"[{digits(low)}, {digits(high)}]"
+
+
+def percent(share: float) -> str:
+    """A share.
+
+    Example:
+        >>> percent(0.123456), percent(0.6)
+        ('12.3 %', '60 %')
+    """
+    return f"{digits(100 * share)} %"
+
+
+def compared(quantity: Quantity, a: str, b: str, value: float, interval: tuple[float, float], *, ratio: bool) -> str:
+    """What a comparison found, as in `deep ends 2.3 times lower than shallow [1.8, 3]`.
+
+    Args:
+        quantity: What was compared.
+        a: Name of A.
+        b: Name of B.
+        value: Typical ratio A / B, or difference A - B.
+        interval: Its interval.
+        ratio: Which of the two.
+
+    Returns:
+        The sentence.
+    """
+    subject = f"{a} ends" if str(quantity) in {"loss", "loss@last"} else f"{quantity} of {a} is"
+    lower, higher = "lower", "higher"
+    if quantity.is_epoch:
+        lower, higher = ("fewer", "more") if quantity.name in {"epochs", "updates"} else ("earlier", "later")
+    low, high = interval
+    if ratio:
+        if math.isinf(value) or value == 0:
+            where = "beyond any factor " + (higher if value > 0 else lower)
+            return f"{subject} {where} than {b}: one side mostly never gets there"
+        if low <= 1 <= high:
+            return f"{subject} {digits(value)} times that of {b} {bracket(low, high)}"
+        if value < 1:
+            ends = (1 / high if high else math.inf, 1 / low if low else math.inf)
+            return f"{subject} {digits(1 / value)} times {lower} than {b} {bracket(*ends)}"
+        return f"{subject} {digits(value)} times {higher} than {b} {bracket(low, high)}"
+    if value < 0:
+        return f"{subject} {digits(-value)} {lower} than {b} {bracket(-high, -low)}"
+    return f"{subject} {digits(value)} {higher} than {b} {bracket(low, high)}"
+
+
+def event_words(event: object) -> str:
+    """An event in words: flags by their name."""
+    text = str(event)
+    names = {
+        "flag_constant": "predict a constant",
+        "flag_dead": "are dead",
+        "flag_diverged": "diverged",
+    }
+    if text in names:
+        return names[text]
+    quantity = getattr(event, "quantity", None)
+    if isinstance(quantity, Quantity) and quantity.reducer == "epochs_to":
+        limit = getattr(event, "value", None)
+        verb = "reach" if quantity.known.worst == "low" else "fall below"
+        goal = f"{verb} a {quantity.trace} of {number_text(quantity.threshold or 0.0)}"
+        return goal if limit is None else f"{goal} within {number_text(limit)} epochs"
+    return f"have {text}"

@@ -1,0 +1,190 @@
+"""What a figure found, in one line: composed from the data, descriptive, never a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradlab.report.figures.fits import Fit
+from gradlab.report.figures.lines import Line
+from gradlab.report.figures.shares import Proportion
+from gradlab.report.figures.strips import Row
+from gradlab.report.numbers import count, epoch, number
+from gradlab.report.summary import median, rank_correlations
+from gradlab.report.view import SeriesView
+from gradlab.report.words import capital, listed
+
+__all__ = ["correlation", "counted", "ended", "fitted", "passed", "shared", "valued"]
+
+_LEVEL = 1.1
+
+
+def _value(value: float) -> str:
+    return number(value, 3, typographic=True)
+
+
+def _times(ratio: float) -> str:
+    return f"{number(ratio, 2)} times"
+
+
+def ended(shown: Sequence[Line], what: str, *, low_is_good: bool = True) -> str:
+    """Who ends lowest (or highest), and by how much.
+
+    Args:
+        shown: Curves; held-out ones are not looked at.
+        what: The quantity in words.
+        low_is_good: Whether the lowest is named first.
+
+    Returns:
+        As in "deep ends lowest: median training loss 4.92×10⁻⁴, shallow 2.3 times higher".
+    """
+    solid = [line for line in shown if not line.split]
+    last = {line.condition: _last(line) for line in solid}
+    if not last:
+        return f"No {what} was recorded"
+    if len(last) == 1:
+        (line,) = solid
+        first, end = float(line.curves.median[0]), _last(line)
+        if not np.isfinite(end):
+            return "Half of the runs or more diverge"
+        if first > 0 and end > 0 and max(first, end) > _LEVEL * min(first, end):
+            verb = "falls" if end < first else "rises"
+            return f"The median {what} {verb} from {_value(first)} to {_value(end)}"
+        return f"The median {what} ends at {_value(end)}, about where it began"
+    order = sorted(last, key=lambda name: last[name] if low_is_good else -last[name])
+    best, worst = order[0], order[-1]
+    end = "lowest" if low_is_good else "highest"
+    if not np.isfinite(last[best]):
+        return "In every condition half of the runs or more diverge"
+    if not np.isfinite(last[worst]):
+        return f"{best} ends {end}, at a median {what} of {_value(last[best])}; half of the {worst} runs or more diverge"
+    if last[best] > 0:
+        ratio = max(last[worst] / last[best], last[best] / last[worst]) if last[worst] > 0 else np.inf
+        if ratio < _LEVEL:
+            return f"{listed(order)} end level, at a median {what} of about {_value(last[best])}"
+        if low_is_good and np.isfinite(ratio):
+            return f"{best} ends lowest, at a median {what} of {_value(last[best])}; {worst} ends {_times(ratio)} higher"
+    return f"{best} ends {end}, at a median {what} of {_value(last[best])}; {worst} ends at {_value(last[worst])}"
+
+
+def _last(line: Line) -> float:
+    """The last median; infinite where more than half of the runs had diverged by then."""
+    value = float(line.curves.median[-1])
+    return float("inf") if np.isnan(value) else value
+
+
+def passed(rows: Sequence[Row], threshold: float, what: str) -> str:
+    """Who gets under a threshold first, and who does not.
+
+    Returns:
+        As in "medium is first under 10⁻³ (median epoch 798); shallow never in 12 of 20 runs".
+    """
+    at = _value(threshold)
+    middle = {row.condition: median(row.values) for row in rows}
+    never = {row.condition: (int(np.isinf(row.values).sum()), len(row.values)) for row in rows}
+    reached = sorted((name for name, value in middle.items() if np.isfinite(value)), key=lambda name: middle[name])
+    missing = [f"{name} never in {count(hits)} of {count(total)} runs" for name, (hits, total) in never.items() if hits]
+    if not any(hits < total for hits, total in never.values()):
+        return f"No run gets to a {what} of {at}"
+    if not reached:
+        return f"Most runs never get to a {what} of {at}: {listed(missing)}"
+    first = reached[0]
+    said = f"{capital(first) if len(rows) == 1 else first} is {'first ' if len(rows) > 1 else ''}at {what} {at}: median epoch {epoch(middle[first])}"
+    others = [f"{name} {epoch(middle[name])}" for name in reached[1:]]
+    said += f", {', '.join(others)}" if others else ""
+    return said + (f"; {listed(missing)}" if missing else "")
+
+
+def valued(rows: Sequence[Row], what: str, *, epochs: bool = False) -> str:
+    """The medians of what a claim compares.
+
+    Returns:
+        As in "Median final training loss: deep 4.92×10⁻⁴, shallow 1.12×10⁻³".
+    """
+    write = epoch if epochs else _value
+    said = [f"{row.condition} {write(median(row.values))}" for row in rows[:5]]
+    if len(rows) > 5:
+        said = [*said[:2], "…", said[-1]]
+    if len(rows) == 1:
+        return f"Median {what}: {write(median(rows[0].values))}"
+    return f"Median {what}: {', '.join(said)}"
+
+
+def fitted(shown: Sequence[Fit]) -> str:
+    """Who follows the function closest.
+
+    Returns:
+        As in "deep follows the function closest: error 0.022 (root mean square, median run), shallow 0.034".
+    """
+    errors = {fit.condition: median(fit.errors) for fit in shown}
+    order = sorted(errors, key=lambda name: errors[name])
+    best, worst = order[0], order[-1]
+    if not np.isfinite(errors[best]):
+        return "Half of the runs or more diverge in every condition"
+    if len(order) == 1:
+        return f"The median run is off by {_value(errors[best])} (root mean square)"
+    if np.isfinite(errors[worst]) and errors[worst] < _LEVEL * errors[best]:
+        return f"All fit alike: the median run is off by {_value(errors[best])} (root mean square)"
+    ending = _value(errors[worst]) if np.isfinite(errors[worst]) else "diverged"
+    return f"{best} fits closest: its median run is off by {_value(errors[best])} (root mean square), that of {worst} by {ending}"
+
+
+def correlation(pairs: Sequence[tuple[SeriesView, SeriesView]]) -> str:
+    """Whether the gradient norm falls with the loss, by rank correlation over epochs within runs.
+
+    Args:
+        pairs: Loss and gradient norm of each condition, at the same epochs.
+
+    Returns:
+        One sentence; it names the median correlation and how many runs agree in sign.
+    """
+    found: list[float] = []
+    for loss, norm in pairs:
+        shared = np.intersect1d(loss.epochs, norm.epochs)
+        left = loss.values[:, np.searchsorted(loss.epochs, shared)]
+        right = norm.values[:, np.searchsorted(norm.epochs, shared)]
+        both = np.intersect1d(loss.replicates, norm.replicates)
+        rows = [np.flatnonzero(np.isin(series.replicates, both)) for series in (loss, norm)]
+        found += rank_correlations(left[rows[0]], right[rows[1]]).tolist()
+    known = np.array([value for value in found if np.isfinite(value)])
+    if not len(known):
+        return "Gradient norm and loss have no common epochs"
+    middle = float(np.median(known))
+    agree = int((np.sign(known) == np.sign(middle)).sum())
+    said = f"median rank correlation {number(middle, 2, typographic=True)} over epochs, same sign in {count(agree)} of {count(len(known))} runs"
+    if middle > 0.3:
+        return f"Gradient norm and loss fall together: {said}"
+    if middle < -0.3:
+        return f"The gradient norm rises as the loss falls: {said}"
+    return f"Gradient norm and loss hardly move together: {said}"
+
+
+def shared(rows: Sequence[Proportion], what: str) -> str:
+    """How many runs something is true of.
+
+    Returns:
+        As in "1 of 20 deep runs is dead; no other".
+    """
+    hit = [row for row in rows if row.hits]
+    total = sum(row.total for row in rows)
+    if not hit:
+        return f"No run of {count(total)} {what}"
+    said = [f"{count(row.hits)} of {count(row.total)} {row.condition} runs" for row in hit[:4]]
+    said += [f"runs of {len(hit) - 4} more conditions"] if len(hit) > 4 else []
+    rest = "" if len(hit) == len(rows) else "; none elsewhere"
+    return f"{capital(what)}: {listed(said)}{rest}"
+
+
+def counted(rows: Sequence[Proportion], what: str) -> str:
+    """How often something happens in each condition.
+
+    Returns:
+        As in "Training loss 10⁻³ reached: deep 19 of 20, shallow 8 of 20".
+    """
+    said = [f"{row.condition} {count(row.hits)} of {count(row.total)}" for row in rows[:5]]
+    if len(rows) > 5:
+        said = [*said[:2], "…", said[-1]]
+    if len(rows) == 1:
+        return f"{capital(what)} in {count(rows[0].hits)} of {count(rows[0].total)} runs"
+    return f"{capital(what)}: {', '.join(said)}"

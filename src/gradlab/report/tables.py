@@ -1,0 +1,171 @@
+"""The tables of a page: settings, assumptions, statements, published values, flags, environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from gradlab.report import source
+from gradlab.report.numbers import count, epoch, interval, number, percent
+from gradlab.report.study_figures import FLAGS, flag_counts
+from gradlab.report.summary import clopper_pearson, median, median_interval
+from gradlab.report.view import ResultView
+from gradlab.report.words import quantity, quantity_words
+from gradlab.study.quantity import GrammarError
+
+__all__ = ["Table", "assumed", "environment", "flags", "published", "settings", "stated", "text_of"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes:
+        head: Names of the columns.
+        rows: Cells, a row at a time; the first names the row.
+        numeric: Columns that are set flush right.
+        caption: What the table shows.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+    caption: str = ""
+
+
+def text_of(value: object) -> str:
+    """A setting as text: exact, since settings are no measurements.
+
+    Example:
+        >>> text_of((5, 10)), text_of(1e-3), text_of(20000), text_of(True), text_of(None)
+        ('5, 10', '0.001', '20,000', 'yes', 'none')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(item) for item in cast("Sequence[object]", value)) or "none"
+    return str(value)
+
+
+def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """A tree as key paths and texts; a component's kind stands at its own path."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        here = path if key == "kind" and path else f"{path}.{key}" if path else key
+        if isinstance(value, Mapping):
+            flat |= _flat(cast("Mapping[str, Any]", value), here) or {here: "none"}
+        elif key != "kind" or path:
+            flat[here] = text_of(value)
+    return flat
+
+
+def settings(result: ResultView) -> tuple[Table, Table]:
+    """Exact settings: what all conditions share, and what differs, parameter counts included."""
+    shown = source.conditions(result)
+    flats = {condition.name: _flat(condition.spec.tree()) for condition in shown}
+    for condition in shown:
+        flats[condition.name]["epochs"] = count(int(condition.epochs))
+        flats[condition.name]["parameters"] = count(int(result.parameters(condition.name)))
+    keys = list(dict.fromkeys(key for flat in flats.values() for key in flat))
+    same = [key for key in keys if len({flat.get(key) for flat in flats.values()}) == 1]
+    common = tuple((key, next(iter(flats.values()))[key]) for key in same)
+    common += (("replicates", count(source.replicates(result))),)
+    differ = [key for key in keys if key not in same]
+    if len(shown) > 5 >= len(differ):
+        head = ("condition", *differ)
+        rows = tuple((name, *(flat.get(key, "–") for key in differ)) for name, flat in flats.items())
+    else:
+        head = ("setting", *flats)
+        rows = tuple((key, *(flat.get(key, "–") for flat in flats.values())) for key in differ)
+    return (
+        Table(("setting", "value"), common, caption="The same in every condition"),
+        Table(head, rows, caption="What differs"),
+    )
+
+
+def stated(result: ResultView) -> Table | None:
+    """What a report states where the study's settings differ."""
+    if not result.study.stated:
+        return None
+    flats = [_flat(condition.spec.tree()) for condition in source.conditions(result)]
+    rows: list[tuple[str, ...]] = []
+    for key, said in result.study.stated.items():
+        used = list(dict.fromkeys(flat[key] for flat in flats if key in flat))
+        if not used:
+            own = getattr(result.study, key, None)
+            used = [text_of(own)] if isinstance(own, int | float | str) else ["–"]
+        rows.append((key, str(said), " / ".join(used)))
+    return Table(("setting", "stated", "used here"), tuple(rows))
+
+
+def assumed(result: ResultView) -> Table | None:
+    """What the report leaves open, with the levels that were tried."""
+    if not result.study.assumed:
+        return None
+    flats = [_flat(condition.spec.tree()) for condition in source.conditions(result)]
+    rows: list[tuple[str, ...]] = []
+    for key, item in result.study.assumed.items():
+        used = list(dict.fromkeys(flat[key] for flat in flats if key in flat)) or ["–"]
+        rows.append((key, " / ".join(used), ", ".join(item.levels), item.why))
+    return Table(("setting", "used", "also tried", "why it is open"), tuple(rows))
+
+
+def published(result: ResultView) -> Table | None:
+    """Published numbers beside the distribution over runs, with their rank in it."""
+    rows: list[tuple[str, ...]] = []
+    for item in result.study.published:
+        values = source.sample(result, item.quantity, item.condition)
+        given = float(item.value)
+        try:
+            wanted = quantity(item.quantity)
+            words, epochs = quantity_words(wanted), wanted.is_epoch
+        except GrammarError:
+            words, epochs = str(item.quantity), False
+        write = epoch if epochs else number
+        defined = values.values[~np.isnan(values.values)] if values is not None else np.empty(0)
+        measured = spread = rank = "–"
+        if len(defined):
+            measured = f"{write(median(defined))} {interval(median_interval(defined), epochs=epochs)}".strip()
+            spread = f"{write(float(defined.min()))} to {write(float(defined.max()))}"
+            rank = f"{count(int((defined < given).sum()))} of {count(len(defined))}"
+        error = f" ± {number(item.read_error)}" if getattr(item, "read_error", 0.0) else ""
+        rows.append((item.condition, words, f"{write(given)}{error}", measured, spread, rank, item.note))
+    if not rows:
+        return None
+    head = ("condition", "quantity", "published", "median [95 %]", "lowest to highest", "runs below", "where")
+    notes = any(row[-1] for row in rows)
+    kept = tuple(row if notes else row[:-1] for row in rows)
+    return Table(head if notes else head[:-1], kept, numeric=frozenset({2, 3, 4, 5}))
+
+
+def flags(result: ResultView) -> Table | None:
+    """Shares of flagged runs with their exact intervals; `None` where nothing is flagged anywhere."""
+    table = flag_counts(result)
+    rows: list[tuple[str, ...]] = []
+    for flag, proportions in table.items():
+        words = FLAGS.get(flag, flag.replace("_", " "))
+        for row in proportions:
+            if row.total:
+                bounds = " to ".join(percent(bound) for bound in clopper_pearson(row.hits, row.total))
+                rows.append((row.condition, words, f"{count(row.hits)} of {count(row.total)}", percent(row.hits / row.total), bounds))
+    if not any(row.hits for proportions in table.values() for row in proportions):
+        return None
+    rows.sort(key=lambda row: source.names(result).index(row[0]))
+    return Table(("condition", "runs that", "runs", "share", "95 % interval"), tuple(rows), numeric=frozenset({2, 3, 4}))
+
+
+def environment(result: ResultView) -> Table:
+    """Machine and libraries."""
+    flat = _flat(dict(result.environment))
+    return Table(("what", "value"), tuple(flat.items()))
+
+
