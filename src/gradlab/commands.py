@@ -192,23 +192,56 @@ def finish(
     """Write the pages, then show the verdicts and where the pages are."""
     import json
 
+    from gradlab.report.files import save_figures
+    from gradlab.report.index import page_name, save_index
     from gradlab.report.numbers import duration
-    from gradlab.report.page import write_pages
+    from gradlab.report.page import save
     from gradlab.report.terminal import print_result
 
     begun = time.monotonic()
-    pages = write_pages(results, out or lab / "pages", figures=figures)
-    drawn = time.monotonic() - begun
+    spent = sum(result.elapsed or 0.0 for result in results)
+    folder = out if out is not None and out.suffix != ".html" else None
+    folder = folder or lab / "pages"
+    index: Path | None = None
+    if len(results) == 1:
+        single = out if out is not None and out.suffix == ".html" else folder / page_name(results[0])
+        pages = [save(results[0], single)]
+    else:
+        index = save_index(adjusted(results), folder, elapsed=spent)
+        pages = [index.parent / page_name(result) for result in results]
+    for result, page in zip(results, pages, strict=True):
+        if figures:
+            save_figures(result, page.parent / f"{page.stem}-figures", figures)  # type: ignore[arg-type]
     if as_json:
-        data = [result.to_dict() | {"page": str(path)} for result, path in zip(results, pages.studies, strict=True)]
+        data = [result.to_dict() | {"page": str(page)} for result, page in zip(results, pages, strict=True)]
         print(json.dumps(data, indent=2, allow_nan=False))
         return
-    for result, path in zip(results, pages.studies, strict=True):
-        print_result(result, page=path)
-    if pages.index is not None:
-        print(f"all verdicts on one page: {pages.index}")
-    total = sum(result.elapsed or 0.0 for result in results) + drawn
-    print(f"finished in {duration(total)}")
+    for result, page in zip(results, pages, strict=True):
+        print_result(result, page=page)
+    if index is not None:
+        print(f"all verdicts on one page: {index}")
+    print(f"finished in {duration(spent + time.monotonic() - begun)}", file=sys.stderr)
+
+
+def adjusted(results: Sequence[Result]) -> list[Result]:
+    """The results with Holm's correction over all claims of each report that they belong to.
+
+    The family is every claim of the report in the catalogue; those that were not run count as p = 1.
+    """
+    from gradlab.judge import adjust
+    from gradlab.judge.verdict import PENDING, Verdict
+
+    found = list(results)
+    for report in {result.study.report for result in results} - {None}:
+        places = [place for place, result in enumerate(results) if result.study.report == report]
+        run = {results[place].study.source for place in places}
+        names = [name for name in catalog.names() if name.startswith(f"reports/{report}/") and name not in run]
+        missing = [Verdict(claim, PENDING) for name in names for claim in catalog.load(name).claims]
+        verdicts = adjust([verdict for place in places for verdict in results[place].verdicts] + missing)
+        for place in places:
+            count = len(results[place].verdicts)
+            found[place], verdicts = results[place].judged(verdicts[:count]), verdicts[count:]
+    return found
 
 
 def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -> None:

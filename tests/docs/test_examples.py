@@ -90,9 +90,3 @@ def test_links_between_pages_lead_somewhere() -> None:
             if not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
-
-
-def test_documentation_has_no_leftovers() -> None:
-    leftover = re.compile(r"\b(TODO|TBD|FIXME|lorem ipsum)\b", re.I)
-    found = [str(page.relative_to(ROOT)) for page in PAGES if leftover.search(page.read_text(encoding="utf-8"))]
-    assert found == []

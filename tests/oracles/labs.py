@@ -57,4 +57,5 @@ def slice_of(run: str, first: int, last: int, *, ends: bool = False, seed: int =
         beside=end,
         ending="epochs" if ends else None,
         epoch=last,
+        updates=3 * last,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,8 +16,7 @@ def initial_weights(widths, seed=0, dtype=np.float64):
     """Uniform in +-1/sqrt(fan_in), each layer's weight row-major and then its bias."""
     generator = np.random.default_rng(seed)
     parts = [
-        generator.uniform(-1, 1, (inputs + 1) * width) / np.sqrt(inputs)
-        for inputs, width in zip(widths, widths[1:], strict=False)
+        generator.uniform(-1, 1, (inputs + 1) * width) / np.sqrt(inputs) for inputs, width in pairwise(widths)
     ]
     return np.concatenate(parts).astype(dtype)
 
@@ -24,7 +24,7 @@ def initial_weights(widths, seed=0, dtype=np.float64):
 def split(widths, flat):
     """The flat vector as torch parameters: weight, bias, weight, bias, ..."""
     tensors, start = [], 0
-    for inputs, width in zip(widths, widths[1:], strict=False):
+    for inputs, width in pairwise(widths):
         for shape in ((width, inputs), (width,)):
             size = int(np.prod(shape))
             tensors.append(torch.tensor(flat[start : start + size].reshape(shape), requires_grad=True))
@@ -53,7 +53,9 @@ def forward(program: Program, parameters, inputs):
 
 
 def loss_of(program: Program, outputs, targets):
-    return {"mse": functional.mse_loss, "cross_entropy": functional.cross_entropy}[program.loss](outputs, targets)
+    return {"mse": functional.mse_loss, "cross_entropy": functional.cross_entropy}[program.loss](
+        outputs, targets
+    )
 
 
 def new_optimizer(program: Program, parameters):
@@ -70,7 +72,11 @@ def new_optimizer(program: Program, parameters):
             return torch.optim.AdamW(parameters, betas=betas, eps=program.eps, weight_decay=decay)
         case "rmsprop":
             return torch.optim.RMSprop(
-                parameters, alpha=program.alpha, eps=program.eps, momentum=program.momentum, weight_decay=decay
+                parameters,
+                alpha=program.alpha,
+                eps=program.eps,
+                momentum=program.momentum,
+                weight_decay=decay,
             )
 
 
@@ -107,7 +113,9 @@ def train(program: Program, x, y, *, batch_size, order, lr, weights) -> Trained:
         for batch in places.split(batch_size or n):
             outputs = forward(program, parameters, inputs[batch])
             objective = (
-                outputs.sum() if program.objective == "sum_of_outputs" else loss_of(program, outputs, targets[batch])
+                outputs.sum()
+                if program.objective == "sum_of_outputs"
+                else loss_of(program, outputs, targets[batch])
             )
             optimizer.zero_grad()
             objective.backward()

@@ -48,6 +48,8 @@ def test_declaring_and_planning_a_study_imports_nothing_heavy() -> None:
     assert loaded_by("from gradlab import catalog; catalog.load('reports/002/sim-sinc').plan('full')") == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["schema"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["schema"]]
+)
 def test_the_command_line_answers_without_heavy_imports(arguments: list[str]) -> None:
     assert loaded_by(COMMAND.format(arguments=arguments)) == []

@@ -24,7 +24,7 @@ from gradlab.engine.pool import Pool
 from gradlab.engine.progress import Progress, Snapshot
 from gradlab.engine.signals import Stop
 from gradlab.engine.slices import entries
-from gradlab.engine.worker import single_threaded, work
+from gradlab.engine.worker import load, single_threaded, work
 from gradlab.errors import Interrupted, RunsFailed, StoreError
 from gradlab.store.rows import NewRun
 
@@ -50,7 +50,7 @@ GRACE_SECONDS = 15.0
 
 TELL_SECONDS = 0.2
 
-BRIEF_SECONDS = 3.0
+BRIEF_SECONDS = 6.0
 """Work that takes less than this in one process is not worth starting workers for."""
 
 
@@ -151,7 +151,8 @@ class Coordinator:
         jobs = missing(self.plan, self.lab)
         self.jobs = {job.run.id: job for job in jobs}
         workers = workers or self._suitable_workers(jobs)
-        self.pool = Pool(workers, executor)
+        fused = self._fused(jobs)
+        self.pool = Pool(workers, executor, fused)
         self.progress.start(len(self.plan.runs), len(self.plan.runs) - len(jobs), self._conditions(jobs))
         try:
             with ExitStack() as stack:
@@ -162,7 +163,7 @@ class Coordinator:
                     stack.enter_context(single_threaded())
                 if jobs:
                     self.place = self.lab.add_environment(environment(self._folder()))
-                    self._compile(jobs)
+                    load(fused)  # once, here: workers find it in the cache
                     self._prepare(jobs)
                     self._loop(stop)
         except KeyboardInterrupt:
@@ -221,14 +222,11 @@ class Coordinator:
         total = sum(self._left(job, job.start) for job in jobs)
         return 1 if total < BRIEF_SECONDS else max(1, min(cores(), len(jobs)))
 
-    def _compile(self, jobs: Sequence[Job]) -> None:
-        """Compile the kernel once, here, so that workers find it in the cache."""
+    def _fused(self, jobs: Sequence[Job]) -> tuple[str, ...]:
+        """Types for which the fused kernel is needed."""
         if self.advance is not None:
-            return
-        for dtype in sorted({job.spec.dtype for job in jobs if self.library.backend(job) == "kernel"}):
-            from gradlab.train import kernel
-
-            kernel.compile(dtype)
+            return ()
+        return tuple(sorted({job.spec.dtype for job in jobs if self.library.backend(job) == "kernel"}))
 
     def _prepare(self, jobs: Sequence[Job]) -> None:
         """Everything that waits for nothing becomes fleets; the rest waits for its parents."""
@@ -348,7 +346,7 @@ class Coordinator:
                 self.reached[run, horizon] = entry.epoch
         if early or target == job.targets[-1]:
             self.finished.add(run)
-        if entry.ending == "divergence":
+        if entry.ending == "diverged":
             self.diverged.add(run)
         freed = [job for job in self.waiting if job.parent in self.reached]
         if freed:
@@ -409,7 +407,7 @@ class Coordinator:
         if len(self.failed) > 5:
             lines.append(f"  and {len(self.failed) - 5} more")
         lines.append(
-            "the full errors are in the lab (gradlab runs --failed); the same command tries them again"
+            "gradlab runs --json has the full errors; the same command tries these runs again"
         )
         return "\n".join(lines)
 

@@ -144,7 +144,8 @@ class Rates:
         first = crew.jobs[0]
         if epochs > 0:
             found = seconds / (epochs * len(crew.jobs))
-            self._measured[first.condition] = math.sqrt(found * self._measured.get(first.condition, found))
+            before = self._measured.get(first.condition, found)
+            self._measured[first.condition] = found if found < before else math.sqrt(found * before)
             self._trust = self._measured[first.condition] / self._estimate(first)
 
     def knows(self, crew: Crew) -> bool:

@@ -36,9 +36,11 @@ class Pool:
     Args:
         workers: Slices computed at a time; 1 computes in this process.
         executor: An executor to use instead, which the caller shuts down.
+        dtypes: Types for which new processes load the fused kernel.
     """
 
-    def __init__(self, workers: int, executor: Executor | None = None) -> None:
+    def __init__(self, workers: int, executor: Executor | None = None, dtypes: tuple[str, ...] = ()) -> None:
+        self._dtypes = dtypes
         self.workers = workers
         self._given = executor
         self._executor: Executor | None = executor
@@ -92,5 +94,5 @@ class Pool:
             self.workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=worker.begin,
-            initargs=(os.getpid(),),
+            initargs=(os.getpid(), self._dtypes),
         )

@@ -87,6 +87,9 @@ class Plain(Progress):
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_SECONDS
+            if not snapshot.epochs:
+                self.say("workers are starting")
+                return
             rate = snapshot.epochs / max(now - self._begun, 1e-9)
             self.say(
                 f"{self._stored + sum(snapshot.ended.values())} of {self._runs} runs, {rate:,.0f} epochs/s, "
@@ -126,7 +129,11 @@ class Terminal(Progress):
         self._begun = time.monotonic()
 
     def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
-        """Show the bars."""
+        """Show the bars; those of an earlier plan are gone."""
+        for task in self._tasks.values():
+            self._bars.remove_task(task)
+        self._tasks.clear()
+        self._rest.clear()
         if not conditions:
             return
         names = list(conditions)

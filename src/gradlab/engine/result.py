@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -132,25 +133,15 @@ class Result:
 
     def at(self, setting: str) -> Result:
         """The same runs seen at another setting: conditions are then found by their label there."""
-        view = Result(
-            self.plan,
-            self.lab,
-            verdicts=self.verdicts,
-            elapsed=self.elapsed,
-            environment=self.environment,
-            command=self.command,
-            notes=self.notes,
-            setting=setting,
-        )
-        view._cache = self._cache
-        if "_reader" in self.__dict__:
-            view.__dict__["_reader"] = self._reader
+        view = copy(self)
+        view.setting = setting
         return view
 
     def judged(self, verdicts: Sequence[Verdict]) -> Result:
-        """The same result with verdicts."""
-        self.verdicts = tuple(verdicts)
-        return self
+        """The same runs with other verdicts."""
+        view = copy(self)
+        view.verdicts = tuple(verdicts)
+        return view
 
     @cached_property
     def digest(self) -> str:
@@ -276,11 +267,9 @@ class Result:
         Returns:
             The file.
         """
-        from gradlab.report.page import render
+        from gradlab.report.page import save
 
-        target = Path(path)
-        target.write_text(render(self), encoding="utf-8")
-        return target
+        return save(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Title, verdicts and what they rest on, as JSON-ready data."""
@@ -298,9 +287,9 @@ class Result:
         }
 
     def _repr_html_(self) -> str:
-        from gradlab.report.notebook import summary
+        from gradlab.report.notebook import result_html
 
-        return summary(self)
+        return result_html(self)
 
     @cached_property
     def _reader(self) -> Lab:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["entries"]
 
+UNSCHEDULED = frozenset({"predictions"})
+"""Quantities that are recorded at epochs of their own, at the end always."""
+
 
 def entries(crew: Crew, states: States, traces: Traces) -> list[Progress]:
     """One entry for each member of a fleet.
@@ -36,18 +39,18 @@ def entries(crew: Crew, states: States, traces: Traces) -> list[Progress]:
     for job, state, trace in zip(crew.jobs, states, traces, strict=True):
         on, beside = schedule.split(trace.series)
         ending = _ending(state, crew.targets[0])
-        epoch = (
-            state.epoch if ending in {None, "epochs"} or state.status_epoch is None else state.status_epoch
-        )
-        made.append(Progress(job.run.id, state, on, beside, ending, epoch, record.thresholds))
+        went_on = ending in {None, "epochs"} or state.status_epoch is None
+        epoch = state.epoch if went_on else int(state.status_epoch or 0)
+        updates = int(trace.series["updates"][1][-1]) if "updates" in trace.series else state.updates
+        made.append(Progress(job.run.id, state, on, beside, ending, epoch, updates, record.thresholds))
     return made
 
 
 def _ending(state: State, horizon: int) -> Reason | None:
     if state.status == "diverged":
-        return "divergence"
+        return "diverged"
     if state.status == "stopped":
-        return "rule"
+        return "stopped"
     return "epochs" if state.epoch >= horizon else None
 
 
@@ -56,7 +59,7 @@ class _Schedule:
 
     def __init__(self, record: Record) -> None:
         self._times = record.times
-        self._quantities = frozenset(record.quantities)
+        self._quantities = frozenset(record.quantities) - UNSCHEDULED
         self._masks: dict[bytes, np.ndarray] = {}
 
     def split(self, series: Mapping[str, Points]) -> tuple[dict[str, Points], dict[str, Points]]:

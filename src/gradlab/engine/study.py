@@ -69,7 +69,7 @@ def run_study(
         plan = study.plan(budget, tuned.chosen)
         result = train(plan)
         result.notes = tuned.notes
-        result.judged(_verdicts(result, store))
+        result = result.judged(_verdicts(result, store))
         for claim, verdict in zip(plan.study.claims, result.verdicts, strict=True):
             if verdict.alpha is not None and verdict.n:
                 store.add_look(_key(plan, claim), min(verdict.n), verdict.alpha, verdict.to_dict())
@@ -107,15 +107,8 @@ def read_study(study: Study, lab: str | Path, *, budget: Budget = "full", comman
 
 def _verdicts(result: Result, store: Lab) -> list[Verdict]:
     plan = result.plan
-    looks = {str(claim): [look.n for look in store.looks(_key(plan, claim))] for claim in plan.study.claims}
-    return judge(
-        plan.study.claims,
-        result,
-        looks=looks,
-        declared_n=plan.study.replicates,
-        preliminary=plan.preliminary,
-        interest=plan.study.smallest_effect,
-    )
+    looks = {claim.key: [look.n for look in store.looks(_key(plan, claim))] for claim in plan.study.claims}
+    return judge(plan.study.claims, result, looks=looks, budget=plan.budget)
 
 
 def _key(plan: Plan, claim: Claim) -> str:

@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     Traces = tuple[Trace, ...]
     Advance = Callable[[Fleet, States | None, int], tuple[States, Traces]]
 
-__all__ = ["begin", "single_threaded", "work"]
+__all__ = ["begin", "load", "single_threaded", "work"]
 
 LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 WATCH_SECONDS = 0.5
 
 
-def begin(coordinator: int) -> None:
+def begin(coordinator: int, dtypes: tuple[str, ...] = ()) -> None:
     """Prepare a worker process: one thread, signals left to the coordinator, an end when that ends.
 
     Args:
         coordinator: Process id of the coordinator.
+        dtypes: Types for which the fused kernel is loaded, so that no slice pays for it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in LIBRARIES:
@@ -41,6 +42,21 @@ def begin(coordinator: int) -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     threading.Thread(target=_watch, args=(coordinator,), daemon=True, name="coordinator-watch").start()
+    with suppress(Exception):  # a slice that needs the kernel will say what is wrong with it
+        load(dtypes)
+
+
+def load(dtypes: Sequence[str]) -> None:
+    """Compile the fused kernel, or load what was compiled before.
+
+    Args:
+        dtypes: "float32", "float64".
+    """
+    if dtypes:
+        from gradlab.train import kernel
+
+        for dtype in dtypes:
+            kernel.compile(dtype)
 
 
 def _watch(coordinator: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,11 +60,12 @@ def trend(test: Trend, data: Data, alpha: float) -> list[Finding]:
         return [_along_factor(test, group, data) for group in _ladders(test.along, names, data)]
     findings: list[Finding] = []
     for name in names:
-        epochs, values, replicates = data.series(test.quantity, name)
+        epochs, values, _ = data.series(test.quantity, name)
         taus = correlation.tau_within(np.broadcast_to(epochs.astype(float), values.shape), values)
         sentence = f"{test.quantity} of {name} {{}} along the epochs in {{}} of {len(taus)} runs"
-        findings.append(_from_runs(taus, test.word == "rises", sentence, ("rises", "falls"), alpha, name, names))
-        del replicates
+        findings.append(
+            _from_runs(taus, test.word == "rises", sentence, ("rises", "falls"), alpha, name, names)
+        )
     return findings
 
 
@@ -102,6 +104,7 @@ def peaks(test: Peaks, data: Data, alpha: float) -> list[Finding]:
                 effect="share of replicates",
                 value=count / n if n else None,
                 interval=(low, high),
+                shares={name: {} for name in ladder.names},
             )
         )
     return findings
@@ -115,7 +118,7 @@ def _over_runs(test: Correlates, name: str, setting: str, data: Data) -> Finding
         setting=setting,
         evidence=evidence if test.sign == "positive" else evidence.negated(),
         test="studentised permutation test of Kendall's tau",
-        null=f"of two runs of {name}, the one with the larger {test.first} has the larger {test.second} half of the time",
+        null=f"of two runs of {name}, the one with more {test.first} has more {test.second} half of the time",
         sentence=f"over the runs of {name}, {test.first} and {test.second} correlate with tau {digits(tau)}",
         n=(len(x),),
         needed_for=_twice,
@@ -139,21 +142,25 @@ def _over_conditions(test: Correlates, names: Sequence[str], data: Data) -> Find
         evidence=evidence if test.sign == "positive" else evidence.negated(),
         test="permutation test of Kendall's tau over condition medians",
         null=f"every order of the {len(names)} conditions is equally likely",
-        sentence=f"over {len(names)} conditions, median {test.first} and {test.second} correlate with tau {digits(tau)}",
+        sentence=f"over {len(names)} conditions, median {test.first} and {test.second} "
+        f"correlate with tau {digits(tau)}",
         n=(n,),
         effect="Kendall's tau",
         value=tau,
+        shares={name: {} for name in names},
     )
 
 
 def _over_epochs(test: Correlates, name: str, setting: str, data: Data, alpha: float) -> Finding:
     epochs, x, replicates = data.series(test.first, name)
     others, y, second = data.series(test.second, name)
-    common, first_at, second_at = np.intersect1d(epochs, others, return_indices=True)
-    both, rows, other_rows = np.intersect1d(replicates, second, return_indices=True)
-    del common, both
+    _, first_at, second_at = np.intersect1d(epochs, others, return_indices=True)
+    _, rows, other_rows = np.intersect1d(replicates, second, return_indices=True)
     taus = correlation.tau_within(x[rows][:, first_at], y[other_rows][:, second_at])
-    sentence = f"over the epochs of {name}, {test.first} and {test.second} are {{}} correlated in {{}} of {len(taus)} runs"
+    sentence = (
+        f"over the epochs of {name}, {test.first} and {test.second} are "
+        f"{{}} correlated in {{}} of {len(taus)} runs"
+    )
     words = ("positively", "negatively")
     return _from_runs(taus, test.sign == "positive", sentence, words, alpha, name, (name,), setting)
 
@@ -189,6 +196,7 @@ def _from_runs(
         value=typical,
         interval=(low, high),
         deciding_n=power.sign_n(max(share, 1 - share)),
+        shares={name: {}},
     )
 
 
@@ -219,24 +227,30 @@ def _ladders(factor: str, names: Sequence[str], data: Data) -> list[_Ladder]:
 
 def _along_factor(test: Trend, ladder: _Ladder, data: Data) -> Finding:
     samples = [data.values(test.quantity, name) for name in ladder.names]
-    steps = list(zip(ladder.names, ladder.names[1:], strict=False))
+    steps = list(pairwise(ladder.names))
     together = all(data.share_draws(a, b) for a, b in steps)
     evidence, tau = _strict(samples, together) if test.strict else _overall(samples, together)
     medians = [float(np.median(each.values)) for each in samples]
     turns = np.sign(np.diff(medians))
-    warnings = ("the medians are not monotone: " + ", ".join(digits(m) for m in medians),) if (
-        turns.min() < 0 < turns.max()
-    ) else ()
+    warnings = (
+        ("the medians are not monotone: " + ", ".join(digits(m) for m in medians),)
+        if (turns.min() < 0 < turns.max())
+        else ()
+    )
     up = test.word == "rises"
     if test.strict:
         name = "every step, intersection-union of " + ("sign tests" if together else "permutation tests")
         null = "at least one step is level"
         if not up:
-            evidence, tau = _strict([Values(-s.values, s.replicates, s.flagged, s.counts) for s in samples], together)
+            evidence, tau = _strict(
+                [Values(-s.values, s.replicates, s.flagged, s.counts) for s in samples], together
+            )
             tau = -tau
     else:
-        name = "sign test of the trend within each replicate (Page)" if together else (
-            "studentised permutation test of the trend (Jonckheere-Terpstra)"
+        name = (
+            "sign test of the trend within each replicate (Page)"
+            if together
+            else ("studentised permutation test of the trend (Jonckheere-Terpstra)")
         )
         null = f"no association between {test.along} and {test.quantity}"
         evidence = evidence if up else evidence.negated()
@@ -274,7 +288,7 @@ def _overall(samples: Sequence[Values], together: bool) -> tuple[Evidence, float
 
 def _strict(samples: Sequence[Values], together: bool) -> tuple[Evidence, float]:
     steps: list[Evidence] = []
-    for a, b in zip(samples, samples[1:], strict=False):
+    for a, b in pairwise(samples):
         table = _by_replicate([a, b]) if together else None
         left, right = (a.values, b.values) if table is None else (table[:, 0], table[:, 1])
         steps.append(evidence_below(left[None], right[None], paired=together))

@@ -70,18 +70,19 @@ class Sides:
             return self.a / self.b if self.ratio else self.a - self.b
 
 
-def evidence_below(a: Array, b: Array, *, paired: bool) -> Evidence:
+def evidence_below(a: Array, b: Array, *, paired: bool, draws: int = unpaired.DRAWS) -> Evidence:
     """Evidence that A lies below B, for any number of studies at once.
 
     Args:
         a: Values `[S, n]`.
         b: Values `[S, m]`.
         paired: Whether equal columns belong together.
+        draws: Permutations where there are too many to enumerate.
 
     Returns:
         Sign test within pairs, studentised permutation test otherwise.
     """
-    return sign.below(a, b) if paired else unpaired.below(a, b)
+    return sign.below(a, b) if paired else unpaired.below(a, b, draws)
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,12 @@ def _margins(test: Equal) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def _sides(
-    quantity: Quantity, other: Quantity | None, than: str | float, pair: Pair, data: Data, ratio: bool | None = None
+    quantity: Quantity,
+    other: Quantity | None,
+    than: str | float,
+    pair: Pair,
+    data: Data,
+    ratio: bool | None = None,
 ) -> _Compared:
     a = data.values(quantity, pair.a)
     if isinstance(than, float):
@@ -245,19 +251,29 @@ def _stop_warnings(quantity: Quantity, pair: Pair, data: Data) -> list[str]:
     for label in dict.fromkeys(name for name in (pair.a, pair.b) if name is not None):
         stop = getattr(getattr(data.condition(label), "spec", None), "stop", None)
         rule = str(getattr(stop, "kind", ""))
-        if quantity.name in controlled.get(rule, ()) and not quantity.reducer and not isinstance(quantity.at, int):
+        if (
+            quantity.name in controlled.get(rule, ())
+            and not quantity.reducer
+            and not isinstance(quantity.at, int)
+        ):
             found.append(f"the stopping rule of {label} controls its final {quantity.name}")
     return found
 
 
 def _left_out(shares: dict[str, dict[str, int]]) -> list[str]:
-    return [f"{counts['left out']} runs of {label} were left out by where" for label, counts in shares.items() if counts.get("left out")]
+    return [
+        f"{counts['left out']} runs of {label} were left out by where"
+        for label, counts in shares.items()
+        if counts.get("left out")
+    ]
 
 
 def _test_name(together: bool, number: bool) -> str:
     if number:
         return "sign test of the median"
-    return "exact sign-flip test of directions" if together else "studentised permutation test (Brunner-Munzel)"
+    return (
+        "exact sign-flip test of directions" if together else "studentised permutation test (Brunner-Munzel)"
+    )
 
 
 def _null_words(found: _Compared, test: Compare, less: bool) -> str:
@@ -312,7 +328,11 @@ def _power_of_equality(test: Equal, sides: Sides) -> int | None:
     typical = sides.typical()
     if not np.isfinite(typical) or (sides.ratio and typical <= 0):
         return None
-    centred = sides.moved(factor=typical / test.interest) if sides.ratio else sides.moved(by=typical - test.interest)
+    centred = (
+        sides.moved(factor=typical / test.interest)
+        if sides.ratio
+        else sides.moved(by=typical - test.interest)
+    )
     needed: Sequence[int | None] = [
         # Two tests must both succeed: each gets half of the 20 % that may fail.
         _one_sided(1 - centred.moved(**_margins(test)[0]).superiority(), sides.paired),

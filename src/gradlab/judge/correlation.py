@@ -3,9 +3,9 @@
 Null: of two runs, the one with the larger first value has the larger or the smaller second value equally often
 (tau = 0), whatever else depends on what. The permutation test of tau is exact only where the two are independent;
 studentising it by the jackknife keeps it honest where the spread of one depends on the other (C. J. DiCiccio,
-J. P. Romano 2017), the plain one where the jackknife sees no spread at all. As for two samples, the t approximation
-and a floor guard them, and the largest of the p-values counts: n runs hold n // 2 independent pairs, so no
-distribution-free p-value lies below 2^-(n // 2).
+J. P. Romano 2017), the plain one where the jackknife sees no spread at all. As for two samples, a t approximation (with
+n // 3 - 1 degrees of freedom, as simulation asked for) and a floor guard them, and the largest of the p-values
+counts: n runs hold n // 2 independent pairs, so no distribution-free p-value lies below 2^-(n // 2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def tau_within(x: Array, y: Array) -> Array:
     for index, (one, two) in enumerate(zip(x, y, strict=True)):
         both = ~(np.isnan(one) | np.isnan(two))
         if both.sum() > 1 and np.ptp(_ranks(one[both])) > 0 and np.ptp(_ranks(two[both])) > 0:
-            found[index] = float(stats.kendalltau(one[both], two[both]).statistic)
+            found[index] = cast(Any, stats.kendalltau(one[both], two[both])).statistic
     return found
 
 
@@ -75,7 +76,8 @@ def positive(x: Array, y: Array, draws: int = DRAWS) -> Evidence:
     Returns:
         Evidence on tau > 0; the floor is 2^-(n // 2).
     """
-    return _tested(x, y, 2.0 ** -(x.shape[-1] // 2), draws)
+    n = x.shape[-1]
+    return _tested(x, y, 2.0 ** -(n // 2), n // 3 - 1, draws)
 
 
 def trend(levels: Array, y: Array, smallest: int, draws: int = DRAWS) -> Evidence:
@@ -90,15 +92,15 @@ def trend(levels: Array, y: Array, smallest: int, draws: int = DRAWS) -> Evidenc
     Returns:
         Evidence on tau > 0; the floor is 2^-smallest, as for two groups.
     """
-    return _tested(levels, y, 2.0**-smallest, draws)
+    return _tested(levels, y, 2.0**-smallest, smallest - 1, draws)
 
 
-def _tested(x: Array, y: Array, smallest_p: float, draws: int) -> Evidence:
+def _tested(x: Array, y: Array, smallest_p: float, df: int, draws: int) -> Evidence:
     n = x.shape[-1]
     plain, t = _statistics(x, y)
     floor = np.full(len(t), smallest_p)
-    p_for = np.maximum(floor, stats.t.sf(t, max(n - 2, 1)))
-    p_against = np.maximum(floor, stats.t.cdf(t, max(n - 2, 1)))
+    p_for = np.maximum(floor, stats.t.sf(t, max(df, 1)))
+    p_against = np.maximum(floor, stats.t.cdf(t, max(df, 1)))
     ties, which = np.unique(np.concatenate([_pattern(x), _pattern(y)], axis=1), axis=0, return_inverse=True)
     for index, pattern in enumerate(ties):
         chosen = np.flatnonzero(which.ravel() == index)

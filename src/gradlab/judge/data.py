@@ -46,10 +46,21 @@ class Results(Protocol):
     """The least that a result must offer to be judged; `plan` is a `study.plan.Plan` or looks like one."""
 
     @property
-    def plan(self) -> Any: ...
-    def series(self, quantity: str, condition: str) -> SeriesLike: ...
-    def values(self, quantity: Quantity, condition: str) -> SampleLike: ...
-    def predictions(self, condition: str) -> tuple[Array, Array, Array]: ...
+    def plan(self) -> Any:
+        """What was run."""
+        ...
+
+    def series(self, quantity: str, condition: str) -> SeriesLike:
+        """A recorded series of a condition."""
+        ...
+
+    def values(self, quantity: Quantity, condition: str) -> SampleLike:
+        """One number per run of a condition."""
+        ...
+
+    def predictions(self, condition: str) -> tuple[Array, Array, Array]:
+        """Grid `[G, in]`, truth `[G, out]` and outputs `[n, G, out]`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -97,10 +108,14 @@ class Data:
         without_flagged: Leave constant, dead and diverged runs out, to see whether that changes a verdict.
     """
 
-    def __init__(self, results: Results, setting: str | None = None, *, without_flagged: bool = False) -> None:
+    def __init__(
+        self, results: Results, setting: str | None = None, *, without_flagged: bool = False
+    ) -> None:
         self._results = results
         self._without_flagged = without_flagged
-        chosen = [c for c in results.plan.conditions if setting is None or getattr(c, "setting", None) == setting]
+        chosen = [
+            c for c in results.plan.conditions if setting is None or getattr(c, "setting", None) == setting
+        ]
         self._of_label = {str(getattr(c, "label", c.name)): c for c in chosen}
 
     @cached_property

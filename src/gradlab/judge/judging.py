@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +15,7 @@ from gradlab.judge.sequential import alpha_of_look, extensions
 from gradlab.judge.verdict import PENDING, Verdict, combine_settings
 from gradlab.study import kinds
 from gradlab.study.claims import Claim
+from gradlab.study.quantity import Quantity
 
 __all__ = ["adjust", "evaluate", "judge"]
 
@@ -81,7 +82,9 @@ def adjust(verdicts: Sequence[Verdict]) -> list[Verdict]:
     first = max(spent, default=alpha_of_look(0))
     scale = [first / alpha for alpha in spent]
     p_for = holm([min(1.0, _or_one(verdicts[i].p) * s) for i, s in zip(members, scale, strict=True)])
-    p_against = holm([min(1.0, _or_one(verdicts[i].p_against) * s) for i, s in zip(members, scale, strict=True)])
+    p_against = holm([
+        min(1.0, _or_one(verdicts[i].p_against) * s) for i, s in zip(members, scale, strict=True)
+    ])
     adjusted = list(verdicts)
     for index, p, against in zip(members, p_for.tolist(), p_against.tolist(), strict=True):
         adjusted[index] = _redecide(verdicts[index], p, against, first)
@@ -141,13 +144,13 @@ def _judge_test(claim: Claim, test: kinds.Test, results: Results, rules: _Rules)
     found: dict[str, Verdict] = {}
     for setting in settings:
         data = Data(results, setting)
-        n = _replicates(test, data)
-        extension = rules.extension(claim, n)
+        extension = rules.extension(claim, _replicates(data, data.conditions))
         alpha = alpha_of_look(extension)
         findings = evaluate(test, data, alpha)
         again = _outcomes_without_flagged(test, results, setting, alpha, findings)
         for finding, other in zip(findings, again, strict=True):
-            verdict = _verdict(claim, finding, alpha, extension, rules)
+            n = _replicates(data, finding.shares or data.conditions)
+            verdict = _verdict(claim, finding, n, alpha, extension, rules)
             if other and other != verdict.decision and verdict.outcome != PENDING:
                 warning = f"without the constant, dead and diverged runs it would be {other}"
                 verdict = replace(verdict, warnings=(*verdict.warnings, warning))
@@ -160,18 +163,14 @@ def _assumed(setting: str | None, settings: Sequence[str | None]) -> str:
     return "" if setting is None or len(settings) == 1 else setting
 
 
-def _replicates(test: kinds.Test, data: Data) -> int:
-    """Replicates at hand: the least over the conditions."""
-    counts = [
-        len(data.values(kinds.Quantity(name="epochs"), label, rank=False)) for label in data.conditions
-    ]
-    del test
-    return min(counts, default=0)
+def _replicates(data: Data, labels: Collection[str]) -> int:
+    """Runs at hand, whatever a `where` leaves of them: the least over the conditions."""
+    epochs = Quantity(name="epochs")
+    return min((len(data.values(epochs, label, rank=False)) for label in labels), default=0)
 
 
-def _verdict(claim: Claim, finding: Finding, alpha: float, extension: int, rules: _Rules) -> Verdict:
+def _verdict(claim: Claim, finding: Finding, n: int, alpha: float, extension: int, rules: _Rules) -> Verdict:
     evidence = finding.evidence
-    n = min(finding.n, default=0)
     common = Verdict(
         claim=claim,
         outcome=finding.fixed or PENDING,
@@ -190,12 +189,14 @@ def _verdict(claim: Claim, finding: Finding, alpha: float, extension: int, rules
         power_n=finding.power_n,
         shares=finding.shares,
         warnings=finding.warnings,
-        parts=tuple(_verdict(claim, part, alpha, extension, rules) for part in finding.parts),
+        parts=tuple(_verdict(claim, part, n, alpha, extension, rules) for part in finding.parts),
     )
     if finding.fixed in {"untestable"} or (evidence is None and not finding.n):
         return common
     if n < rules.declared_n:
-        return replace(common, outcome=PENDING, sentence=f"{finding.sentence}; {n} of {rules.declared_n} replicates")
+        return replace(
+            common, outcome=PENDING, sentence=f"{finding.sentence}; {n} of {rules.declared_n} replicates"
+        )
     if evidence is None:
         return common
     outcome = str(outcomes(evidence, alpha)[0])
@@ -215,7 +216,12 @@ def _verdict(claim: Claim, finding: Finding, alpha: float, extension: int, rules
 
 
 def _negated(finding: Finding) -> Finding:
-    opposite = {"supported": "contradicted", "contradicted": "supported"}
+    opposite = {
+        "supported": "contradicted",
+        "contradicted": "supported",
+        "consistent": "inconsistent",
+        "inconsistent": "consistent",
+    }
     return replace(
         finding,
         evidence=None if finding.evidence is None else not_(finding.evidence),
@@ -278,11 +284,13 @@ def _outcomes_without_flagged(
     if not bad or any(isinstance(leaf, kinds.Share | kinds.Matches) for leaf in test.leaves()):
         return [""] * len(findings)
     data = Data(results, setting, without_flagged=True)
-    if any(not len(data.values(kinds.Quantity(name="epochs"), label, rank=False)) for label in data.conditions):
+    if _replicates(data, data.conditions) < 2:
         return [""] * len(findings)
     again = evaluate(test, data, alpha)
     return [
-        str(outcomes(finding.evidence, alpha)[0]) if finding.evidence is not None and min(finding.n, default=0) else ""
+        str(outcomes(finding.evidence, alpha)[0])
+        if finding.evidence is not None and min(finding.n, default=0)
+        else ""
         for finding in again
     ]
 
@@ -297,12 +305,10 @@ def _or_one(p: float | None) -> float:
 
 def _redecide(verdict: Verdict, p: float, against: float, alpha: float) -> Verdict:
     """The decision after Holm: it can only become less certain."""
-    decision = verdict.decision
-    if decision == "supported" and p > alpha:
-        decision = "inconclusive"
-    elif decision == "contradicted" and against > alpha:
-        decision = "inconclusive"
-    outcome = f"preliminary-{decision}" if verdict.preliminary else decision
     if verdict.p is None:
         return replace(verdict, adjusted=True)
+    decision = verdict.decision
+    lost = {"supported": p > alpha, "contradicted": against > alpha}.get(decision, False)
+    decision = "inconclusive" if lost else decision
+    outcome = f"preliminary-{decision}" if verdict.preliminary else decision
     return replace(verdict, outcome=outcome, p=p, p_against=against, adjusted=True)

@@ -17,7 +17,11 @@ __all__ = ["barnard", "clopper_pearson", "difference_interval", "larger_share", 
 
 Counts = NDArray[np.int64]
 
-_GRID = np.concatenate([np.linspace(0, 0.02, 81), np.linspace(0.02, 0.98, 385)[1:-1], np.linspace(0.98, 1, 81)])
+_GRID = np.concatenate([
+    np.linspace(0, 0.02, 81),
+    np.linspace(0.02, 0.98, 385)[1:-1],
+    np.linspace(0.98, 1, 81),
+])
 """Nuisance shares at which Barnard's tail is maximised: dense at the ends, where it is steep."""
 
 
@@ -127,7 +131,9 @@ def barnard(n: int, m: int) -> Array:
     order = np.argsort(-score, kind="stable")
     first = stats.binom.pmf(np.arange(n + 1)[:, None], n, _GRID)
     second = stats.binom.pmf(np.arange(m + 1)[:, None], m, _GRID)
-    tail = np.cumsum((first[:, None, :] * second[None, :, :]).reshape(-1, len(_GRID))[order], axis=0).max(axis=1)
+    tail = np.cumsum((first[:, None, :] * second[None, :, :]).reshape(-1, len(_GRID))[order], axis=0).max(
+        axis=1
+    )
     # Tables with equal scores are equally extreme: each gets the tail of the last of them.
     ends = np.searchsorted(-score[order], -score[order] + 1e-9, side="right") - 1
     p = np.empty(len(score))

@@ -122,7 +122,8 @@ def _mean(epochs: Array, values: Array, ratio: bool) -> float:
     del ratio
     if len(values) == 1:
         return float(values[0])
-    return float(np.trapezoid(values, epochs) / (epochs[-1] - epochs[0]))
+    between = (values[1:] + values[:-1]) / 2
+    return float((between * np.diff(epochs)).sum() / (epochs[-1] - epochs[0]))
 
 
 def _slope(epochs: Array, values: Array, ratio: bool) -> float:

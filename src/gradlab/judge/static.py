@@ -28,7 +28,9 @@ def fact(test: Fact, data: Data) -> list[Finding]:
     """
     expression = parse_fact(test.expression)
     values = {
-        side: look_up(data, side) for side in (expression.left, expression.right) if isinstance(side, Reference)
+        side: look_up(data, side)
+        for side in (expression.left, expression.right)
+        if isinstance(side, Reference)
     }
     holds = expression.holds(values.__getitem__)
     said = ", ".join(

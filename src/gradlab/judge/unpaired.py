@@ -1,10 +1,12 @@
 """Two independent samples: the studentised permutation test of stochastic equality.
 
 Null: P(A < B) + P(A = B)/2 = 1/2, whatever the two shapes. Three p-values guard each other and the largest counts:
-the permutation distribution of the studentised Brunner-Munzel statistic (exact where both samples come from one
-distribution; E. Brunner, U. Munzel 2000; K. Neubert, E. Brunner 2007), its t approximation (which holds where the
-spreads differ), and 2^-min(n, m), below which no distribution-free statement is possible: if one side is constant
-and the other falls above and below it equally often, complete separation has that probability.
+
+- the permutation distribution of the studentised Brunner-Munzel statistic, exact where both samples come from one
+  distribution (E. Brunner, U. Munzel 2000; K. Neubert, E. Brunner 2007);
+- a t approximation with min(n, m) - 2 degrees of freedom, which holds where the spreads differ;
+- 2^-min(n, m), below which no distribution-free statement is possible: if one side is constant and the other falls
+  above and below it equally often, complete separation has that probability.
 
 Shapes: S studies, n and m values, K different values among the n + m.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -64,7 +67,7 @@ def below(a: Array, b: Array, draws: int = DRAWS) -> Evidence:
     share, va, vb = _placements(ca, cb)
     t = _studentised(share, va, vb)
     p_for, p_against = _permutation_p(t, ca + cb, n, draws)
-    df = _degrees_of_freedom(va, vb, n, m)
+    df = max(min(n, m) - 2, 1)
     floor = np.full(len(t), 2.0 ** -min(n, m))
     return Evidence(
         p_for=np.maximum.reduce([p_for, stats.t.sf(t, df), floor]),
@@ -85,7 +88,9 @@ def typical_shift(a: Array, b: Array, *, ratio: bool) -> float:
     Returns:
         The median; a pair of equal infinities counts as equal.
     """
-    return float(np.median(np.nan_to_num(_shifts(a, b, ratio), nan=float(ratio), posinf=np.inf, neginf=-np.inf)))
+    return float(
+        np.median(np.nan_to_num(_shifts(a, b, ratio), nan=float(ratio), posinf=np.inf, neginf=-np.inf))
+    )
 
 
 def shift_interval(a: Array, b: Array, alpha: float, *, ratio: bool) -> tuple[float, float]:
@@ -109,30 +114,33 @@ def shift_interval(a: Array, b: Array, alpha: float, *, ratio: bool) -> tuple[fl
     edges = (shifts[0] / 2, shifts[-1] * 2) if ratio else (shifts[0] - 1, shifts[-1] + 1)
     between = np.concatenate([[edges[0]], inner, [edges[1]]])
 
+    end = len(between) - 1
+
     def evidence(index: int) -> Evidence:
         moved = b * between[index] if ratio else b + between[index]
         return below(a[None], moved[None])
 
+    def above_moved(index: int) -> bool:
+        return bool(evidence(index).p_against[0] <= alpha)
+
+    def below_moved_from_the_end(index: int) -> bool:
+        return bool(evidence(end - index).p_for[0] <= alpha)
+
     # A is above B moved by little, and below B moved by much; each is a bisection over the gaps.
-    low = bisect_last(len(between), lambda k: evidence(k).p_against[0] <= alpha)
-    high = len(between) - 1 - bisect_last(len(between), lambda k: evidence(len(between) - 1 - k).p_for[0] <= alpha)
+    low = _last(end + 1, above_moved)
+    high = end - _last(end + 1, below_moved_from_the_end)
     return (
         float(shifts[low]) if 0 <= low < len(shifts) else lowest,
         float(shifts[high - 1]) if 0 < high <= len(shifts) else highest,
     )
 
 
-def bisect_last(length: int, holds: object) -> int:
+def _last(length: int, holds: Callable[[int], bool]) -> int:
     """The last index at which a predicate that is true first and false later is true; -1 if nowhere."""
-    test = holds if callable(holds) else None
-    assert test is not None
     low, high = -1, length
     while high - low > 1:
         middle = (low + high) // 2
-        if test(middle):
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if holds(middle) else (low, middle)
     return low
 
 
@@ -176,12 +184,6 @@ def _studentised(share: Array, va: Array, vb: Array) -> Array:
     return np.where(flat, np.where(np.abs(shift) < _TIE, 0.0, np.sign(shift) * _SEPARATED), t)
 
 
-def _degrees_of_freedom(va: Array, vb: Array, n: int, m: int) -> Array:
-    lower = va**2 / max(n - 1, 1) + vb**2 / max(m - 1, 1)
-    flat = lower < _TIE**4
-    return np.where(flat, 1.0, (va + vb) ** 2 / np.where(flat, 1.0, lower))
-
-
 def _permutation_p(t: Array, pooled: Array, n: int, draws: int) -> tuple[Array, Array]:
     """Upper and lower tail of the permutation distribution, for each pattern of ties among the studies."""
     upper, lower = np.empty_like(t), np.empty_like(t)
@@ -198,7 +200,7 @@ def _permutation_p(t: Array, pooled: Array, n: int, draws: int) -> tuple[Array, 
     return upper, lower
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=1_000)
 def _null(pattern: tuple[int, ...], n: int, draws: int) -> tuple[Array, bool]:
     """Sorted statistics over all ways (or `draws` of them) to name n of the pooled values A; whether all."""
     counts = np.array(pattern)

@@ -102,7 +102,9 @@ class Verdict:
     @property
     def power(self) -> str:
         """Replicates for 80 % power at the smallest effect of interest, in words."""
-        return "none declared" if self.power_n is None else f"{self.power_n:,}"
+        if getattr(self.claim.test, "interest", None) is None:
+            return "none declared"
+        return "out of reach" if self.power_n is None else f"{self.power_n:,}"
 
     @property
     def shown(self) -> str:
@@ -194,7 +196,9 @@ def _subject(settings: list[str]) -> str:
             name, _, level = part.strip().partition("=")
             if level:
                 factors.setdefault(name, set()).add(level)
-    named = [name for name, levels in factors.items() if len(levels) > 1 or len(settings) > len(factors[name])]
+    named = [
+        name for name, levels in factors.items() if len(levels) > 1 or len(settings) > len(factors[name])
+    ]
     return ", ".join(named) or "the condition"
 
 

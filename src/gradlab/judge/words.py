@@ -58,7 +58,9 @@ def percent(share: float) -> str:
     return f"{digits(100 * share)} %"
 
 
-def compared(quantity: Quantity, a: str, b: str, value: float, interval: tuple[float, float], *, ratio: bool) -> str:
+def compared(
+    quantity: Quantity, a: str, b: str, value: float, interval: tuple[float, float], *, ratio: bool
+) -> str:
     """What a comparison found, as in `deep ends 2.3 times lower than shallow [1.8, 3]`.
 
     Args:
@@ -72,17 +74,13 @@ def compared(quantity: Quantity, a: str, b: str, value: float, interval: tuple[f
     Returns:
         The sentence.
     """
-    subject = f"{a} ends" if str(quantity) in {"loss", "loss@last"} else f"{quantity} of {a} is"
-    lower, higher = "lower", "higher"
-    if quantity.is_epoch:
-        lower, higher = ("fewer", "more") if quantity.name in {"epochs", "updates"} else ("earlier", "later")
+    subject, lower, higher = _subject(quantity, a)
     low, high = interval
     if ratio:
         if math.isinf(value) or value == 0:
-            where = "beyond any factor " + (higher if value > 0 else lower)
-            return f"{subject} {where} than {b}: one side mostly never gets there"
+            return f"{subject} {higher if value > 0 else lower} than {b} by no finite factor: one side mostly fails"
         if low <= 1 <= high:
-            return f"{subject} {digits(value)} times that of {b} {bracket(low, high)}"
+            return f"{quantity} of {a} is {digits(value)} times that of {b} {bracket(low, high)}"
         if value < 1:
             ends = (1 / high if high else math.inf, 1 / low if low else math.inf)
             return f"{subject} {digits(1 / value)} times {lower} than {b} {bracket(*ends)}"
@@ -90,6 +88,18 @@ def compared(quantity: Quantity, a: str, b: str, value: float, interval: tuple[f
     if value < 0:
         return f"{subject} {digits(-value)} {lower} than {b} {bracket(-high, -low)}"
     return f"{subject} {digits(value)} {higher} than {b} {bracket(low, high)}"
+
+
+def _subject(quantity: Quantity, a: str) -> tuple[str, str, str]:
+    """Subject and verb, and the words for less and more."""
+    if str(quantity) in {"loss", "loss@last"}:
+        return f"{a} ends", "lower", "higher"
+    if quantity.reducer == "epochs_to" and quantity.where is None:
+        goal = f"a {quantity.trace} of {number_text(quantity.threshold or 0.0)}"
+        return f"{a} reaches {goal}", "earlier", "later"
+    if str(quantity) in {"epochs", "updates"}:
+        return f"{a} runs for", f"fewer {quantity.name}", f"more {quantity.name}"
+    return f"{quantity} of {a} is", "lower", "higher"
 
 
 def event_words(event: object) -> str:

@@ -7,12 +7,12 @@ from gradlab.model.module import Module
 __all__ = ["shape_problem"]
 
 
-def shape_problem(model: Module, inputs: int, outputs: int) -> str:
+def shape_problem(model: Module, inputs: int | tuple[int, ...], outputs: int) -> str:
     """What is wrong with a module's shapes, found by passing two examples through it on the meta device.
 
     Args:
         model: The module.
-        inputs: Numbers in one example of the task.
+        inputs: Shape of one example of the task, or how many numbers are in it.
         outputs: Numbers (or classes) that the task needs.
 
     Returns:
@@ -20,16 +20,19 @@ def shape_problem(model: Module, inputs: int, outputs: int) -> str:
     """
     import torch
 
+    shape = (inputs,) if isinstance(inputs, int) else inputs
+    examples = f"examples of shape {['n', *shape]}".replace("'", "")
     try:
         network = model.built_at(0)
     except Exception as error:  # whatever the user's own constructor raises
         return f"cannot be built: {type(error).__name__}: {error}"
     network = network.to("meta").eval()
     try:
-        result = network(torch.empty(2, inputs, device="meta"))
+        result = network(torch.empty(2, *shape, device="meta"))
     except Exception as error:  # whatever the user's own forward raises
-        return f"does not take the task's examples, of shape [n, {inputs}]: {error}"
-    shape = list(getattr(result, "shape", ()))
-    if shape != [2, outputs]:
-        return f"returns shape {['n', *shape[1:]]} for examples of shape [n, {inputs}]; the task needs [n, {outputs}]"
+        return f"does not take the task's {examples}: {error}"
+    returned = list(getattr(result, "shape", ()))
+    if returned != [2, outputs]:
+        found = ", ".join(["n", *map(str, returned[1:])])
+        return f"returns shape [{found}] for {examples}; the task needs [n, {outputs}]"
     return ""

@@ -110,19 +110,18 @@ class Module(Component):
         """The name of the class."""
         return self.source.qualname.rpartition(".")[2]
 
-    def canonical(self) -> dict[str, Any]:
-        """The tree that identity hashes."""
-        tree: dict[str, Any] = {
-            "kind": self.kind,
-            "name": self.source.qualname,
-            "source": self.source.digest,
-            "state": _state_hash(self.built_at(0)),
-        }
+    def tree(self) -> dict[str, Any]:
+        """The declaration as plain data: the class by name and source, and its arguments."""
+        tree: dict[str, Any] = {"kind": self.kind, "name": self.source.qualname, "source": self.source.digest}
         if self.arguments:
             tree["arguments"] = _describe(self.arguments)
         if self.keywords:
             tree["keywords"] = _describe(dict(self.keywords))
         return tree
+
+    def canonical(self) -> dict[str, Any]:
+        """The tree that identity hashes: the declaration and the network's first state."""
+        return self.tree() | {"state": _state_hash(self.built_at(0))}
 
 
 def _describe(value: object) -> Any:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gradlab.judge.correlation import tau, tau_within
 from gradlab.report import findings, source
 from gradlab.report.figures.figure import Figure
 from gradlab.report.figures.scatter import Cloud, scatter
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import Row, strips
 from gradlab.report.numbers import number
-from gradlab.report.summary import rank_correlations
 from gradlab.report.view import ResultView
-from gradlab.report.words import capital, quantity_words, trace_name
-from gradlab.study.quantity import GrammarError
+from gradlab.report.words import capital, event_words, quantity_words, trace_name
+from gradlab.study.quantity import GrammarError, Quantity
 from gradlab.study.select import pairs, select
 
-__all__ = ["claim_figures", "event_words"]
+__all__ = ["budgeted", "claim_figures", "slug"]
 
 _MOST = 2
 _DOTS = "one dot per run; bar: 95 % interval of the median"
@@ -47,7 +48,17 @@ def claim_figures(result: ResultView, claim: Any, name: str) -> list[Figure]:
         if figure is not None and figure.title not in seen:
             seen.add(figure.title)
             found.append(figure)
-    return found[:_MOST]
+    return budgeted(result, found[:_MOST])
+
+
+def budgeted(result: ResultView, figures: Sequence[Figure]) -> list[Figure]:
+    """The same figures; those of a quick budget say so."""
+    if result.budget != "quick":
+        return list(figures)
+    words = source.budget_words(result)
+    return [
+        replace(each, subtitle=f"{each.subtitle}; {words}" if each.subtitle else words) for each in figures
+    ]
 
 
 def _figure(result: ResultView, test: Any, name: str) -> Figure | None:
@@ -72,7 +83,9 @@ def _figure(result: ResultView, test: Any, name: str) -> Figure | None:
             return None
 
 
-def _comparison(result: ResultView, test: Any, other: str | float, grid: Mapping[str, Any], name: str) -> Figure:
+def _comparison(
+    result: ResultView, test: Any, other: str | float, grid: Mapping[str, Any], name: str
+) -> Figure:
     if isinstance(other, int | float):
         return _strip(result, test.quantity, select(test.a, grid).names, name, reference=float(other))
     second = test.other(grid)
@@ -90,16 +103,25 @@ def _strip(
     what = quantity_words(wanted)
     if not any(np.isfinite(row.values).any() for row in rows):
         return Figure(name, capital(what), _DOTS, missing=_why(rows, what))
-    return strip_figure(result, rows, name, what, epochs=wanted.is_epoch, reference=reference)
+    return strip_figure(result, rows, name, what, wanted, reference=reference)
 
 
 def strip_figure(
-    result: ResultView, rows: Sequence[Row], name: str, what: str, *, epochs: bool, reference: float | None = None
+    result: ResultView,
+    rows: Sequence[Row],
+    name: str,
+    what: str,
+    wanted: Quantity,
+    *,
+    reference: float | None = None,
 ) -> Figure:
     """Dots per run for any quantity; the title gives the medians."""
+    epochs = wanted.is_epoch
     looks = source.looks(result)
     lane = "never" if epochs else "diverged"
-    notes = []
+    notes: list[str] = []
+    if wanted.known.shape == "series" and not wanted.reducer and wanted.at is None:
+        notes.append("final: geometric mean over the last 1 % of the epochs")
     if any(row.published for row in rows):
         notes.append("diamond: published value")
     if reference is not None:
@@ -129,30 +151,13 @@ def _why(rows: Sequence[Row], what: str) -> str:
 
 def _matches(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) -> Figure:
     found = source.rows(result, test.quantity, select(test.a, grid).names)
-    rows = [Row(row.condition, row.values, row.replicates, (float(test.value), "in the claim")) for row in found]
+    rows = [
+        Row(row.condition, row.values, row.replicates, (float(test.value), "in the claim")) for row in found
+    ]
     what = quantity_words(test.quantity)
     if not any(np.isfinite(row.values).any() for row in rows):
         return Figure(name, capital(what), _DOTS, missing=_why(rows, what))
-    return strip_figure(result, rows, name, what, epochs=test.quantity.is_epoch)
-
-
-def event_words(event: Any) -> str:
-    """An event in words.
-
-    Example:
-        >>> from gradlab.study.quantity import parse_event
-        >>> event_words(parse_event("loss@last < 0.01"))
-        'final training loss below 0.01'
-        >>> event_words(parse_event("epochs_to(loss, 1e-3)"))
-        'training loss 10⁻³ reached'
-    """
-    words = quantity_words(event.quantity)
-    if event.operator is None:
-        if event.quantity.reducer == "epochs_to":
-            return f"{words.removeprefix('epochs to ')} reached"
-        return words
-    compared = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": "equal to", "!=": "not"}
-    return f"{words} {compared[event.operator]} {number(event.value, typographic=True)}"
+    return strip_figure(result, rows, name, what, test.quantity)
 
 
 def _share(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) -> Figure:
@@ -179,7 +184,9 @@ def _share(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) ->
         name,
         title,
         subtitle,
-        draw=lambda size, tables: shares(rows, looks, size, tables, title=f"share of runs: {what}", reference=reference),
+        draw=lambda size, tables: shares(
+            rows, looks, size, tables, title=f"share of runs: {what}", reference=reference
+        ),
     )
 
 
@@ -216,16 +223,19 @@ def _cloud(result: ResultView, first: Any, second: Any, among: Sequence[str], na
     total = sum(len(cloud.x) for cloud in clouds)
     subtitle = f"{capital(y_title)} against {x_title}; one dot per run, colour and marker by condition"
     if not drawn:
-        return Figure(name, f"{capital(y_title)} against {x_title}", subtitle, missing="No run has both values.")
+        return Figure(
+            name, f"{capital(y_title)} against {x_title}", subtitle, missing="No run has both values."
+        )
     if drawn < total:
         subtitle += f"; {total - drawn} of {total} runs lie at infinity and are not drawn"
     looks = source.looks(result)
-    x, y = (np.concatenate([getattr(cloud, side) for cloud in clouds])[None] for side in ("x", "y"))
-    rho = float(rank_correlations(x, y)[0])
-    said = f"rank correlation {number(rho, 2, typographic=True)}" if np.isfinite(rho) else "no correlation defined"
+    x, y = (np.concatenate([getattr(cloud, side) for cloud in clouds]) for side in ("x", "y"))
+    known = ~(np.isnan(x) | np.isnan(y))
+    found = float(tau(x[known][None], y[known][None])[0]) if known.sum() > 1 else float("nan")
+    said = f"Kendall's τ {number(found, 2, typographic=True)} over {int(known.sum())} runs"
     return Figure(
         name,
-        f"{capital(y_title)} and {x_title}: {said} over {drawn} runs",
+        f"{capital(y_title)} and {x_title}: {said}",
         subtitle,
         draw=lambda size, tables: scatter(clouds, looks, size, tables, x_title=x_title, y_title=y_title),
     )
@@ -248,10 +258,12 @@ def _within_runs(result: ResultView, first: Any, second: Any, among: Sequence[st
             common = np.intersect1d(at, two.epochs)
             left = left[:, np.searchsorted(at, common)]
             right = two.values[:, np.searchsorted(two.epochs, common)]
-        rows.append(Row(condition, rank_correlations(left, right), one.replicates))
+        rows.append(
+            Row(condition, tau_within(np.asarray(left, float), np.asarray(right, float)), one.replicates)
+        )
     other = "epoch" if second is None else trace_name(second.trace)
-    what = f"rank correlation of {trace_name(first.trace)} and {other}"
-    subtitle = "one dot per run, over all recorded epochs; bar: 95 % interval of the median; dashed: none"
+    what = f"Kendall's τ of {trace_name(first.trace)} and {other}"
+    subtitle = f"over the recorded epochs; −1: always opposite, 1: always together; {_DOTS}"
     if not any(np.isfinite(row.values).any() for row in rows):
         return Figure(name, capital(what), subtitle, missing="No run recorded enough epochs of both.")
     looks = source.looks(result)

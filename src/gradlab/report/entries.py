@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradlab.report.claim_figures import slug
+from gradlab.report.claim_words import claim_words
 from gradlab.report.numbers import count, interval, number, p_value, percent, plural
 from gradlab.report.view import ResultView, VerdictView
 from gradlab.report.words import capital
@@ -30,7 +31,7 @@ _SAID = {
     "consistent": ("is consistent with these runs", "are consistent with these runs"),
     "contradicted": ("is contradicted", "are contradicted"),
     "inconsistent": ("is inconsistent with these runs", "are inconsistent with these runs"),
-    "depends": ("depends on an assumed setting", "depend on assumed settings"),
+    "depends": ("depends on a setting", "depend on settings"),
     "inconclusive": ("is inconclusive", "are inconclusive"),
     "too-few": ("has too few replicates", "have too few replicates"),
     "pending": ("is not judged yet", "are not judged yet"),
@@ -137,12 +138,12 @@ def _entry(verdict: VerdictView, kind: str) -> Entry:
     return Entry(
         anchor=slug(claim.id or kind),
         id=claim.id,
-        words=claim.words,
+        words=claim_words(claim),
         kind=kind,
         outcome=outcome(verdict.shown),
         sentence=verdict.sentence,
         effect=_effect(verdict),
-        interval=interval(verdict.interval),
+        interval=_interval(verdict),
         n=_n(verdict),
         facts=tuple(_facts(verdict, kind)),
         warnings=tuple(verdict.warnings),
@@ -155,7 +156,18 @@ def _entry(verdict: VerdictView, kind: str) -> Entry:
 def _effect(verdict: VerdictView) -> str:
     if verdict.value is None or math.isnan(verdict.value):
         return ""
-    return f"{verdict.effect} {number(verdict.value)}".strip()
+    write = percent if _is_share(verdict) else number
+    return f"{verdict.effect} {write(verdict.value)}".strip()
+
+
+def _interval(verdict: VerdictView) -> str:
+    if verdict.interval is None or not _is_share(verdict):
+        return interval(verdict.interval)
+    return "[" + ", ".join(percent(bound) for bound in verdict.interval) + "]"
+
+
+def _is_share(verdict: VerdictView) -> bool:
+    return verdict.effect == "share"
 
 
 def _n(verdict: VerdictView) -> str:
@@ -164,7 +176,9 @@ def _n(verdict: VerdictView) -> str:
         return ""
     if verdict.paired:
         return f"{sides[0]} pairs"
-    return sides[0] if len(set(sides)) == 1 and len(sides) == 1 else " + ".join(sides)
+    if len(sides) == 1:
+        return sides[0]
+    return f"{sides[0]} each" if len(set(sides)) == 1 else " and ".join(sides)
 
 
 def _facts(verdict: VerdictView, kind: str) -> list[tuple[str, str]]:
@@ -181,23 +195,34 @@ def _facts(verdict: VerdictView, kind: str) -> list[tuple[str, str]]:
         alpha = f"; α = {number(verdict.alpha)} each way" if verdict.alpha is not None else ""
         found.append(("p", f"for {p_value(verdict.p)}{against}{alpha}"))
     if verdict.extension:
-        found.append(("Looks", f"extended {plural(verdict.extension, 'time')} after a verdict; α is spent accordingly"))
+        found.append((
+            "Looks",
+            f"extended {plural(verdict.extension, 'time')} after a verdict; α is spent accordingly",
+        ))
     if verdict.superiority is not None:
         found.append(("P(A < B)", f"{percent(verdict.superiority)} (ties count half)"))
     if verdict.pair_correlation is not None:
         found.append(("Pairs", f"rank correlation {number(verdict.pair_correlation, 2)} within pairs"))
     if verdict.p is not None:
-        found.append(("n for 80 % power", f"{verdict.power}" + (" (smallest effect of interest)" if verdict.power == "none declared" else "")))
+        found.append(("n for 80 % power", _power(verdict)))
     if verdict.deciding_n is not None:
         found.append(("n to decide", f"{count(verdict.deciding_n)} if the effect is as observed"))
     return found
+
+
+def _power(verdict: VerdictView) -> str:
+    if verdict.power == "none declared":
+        return "no smallest effect of interest is declared"
+    return f"{verdict.power} for the smallest effect of interest"
 
 
 def tally(shown: Sequence[Entry]) -> list[tuple[Outcome, int]]:
     """How often each outcome occurs, the decided ones first."""
     keys = [entry.outcome.key for entry in shown]
     words = {"too-few": "too few replicates", "depends": "depends on a setting", "pending": "not judged yet"}
-    return [(Outcome(key, words.get(key, key)), keys.count(key)) for key in (*_SAID, "untestable") if key in keys]
+    return [
+        (Outcome(key, words.get(key, key)), keys.count(key)) for key in (*_SAID, "untestable") if key in keys
+    ]
 
 
 def answer(result: ResultView, shown: Sequence[Entry]) -> str:
@@ -219,8 +244,19 @@ def answer(result: ResultView, shown: Sequence[Entry]) -> str:
     return f"{text}: {decided.sentence.strip().rstrip('.')}." if decided else f"{text}."
 
 
+def _said(key: str, many: int, testable: Sequence[Entry]) -> str:
+    """The outcome as a verb; what verdicts depend on is named where it is one thing."""
+    words = {
+        entry.outcome.word.removeprefix("preliminary: ") for entry in testable if entry.outcome.key == key
+    }
+    if key == "depends" and len(words) == 1:
+        rest = words.pop().removeprefix("depends")
+        return f"{'depends' if many == 1 else 'depend'}{rest}"
+    return _SAID[key][many > 1]
+
+
 def _counted(testable: Sequence[Entry]) -> str:
-    parts = [(many, _SAID[found.key][many > 1]) for found, many in tally(testable)]
+    parts = [(many, _said(found.key, many, testable)) for found, many in tally(testable)]
     if len(parts) == 1:
         many, said = parts[0]
         return f"{'both' if many == 2 else f'all {many}'} claims {said}"

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradlab.judge.correlation import tau_within
 from gradlab.report.figures.fits import Fit
 from gradlab.report.figures.lines import Line
 from gradlab.report.figures.shares import Proportion
 from gradlab.report.figures.strips import Row
 from gradlab.report.numbers import count, epoch, number
-from gradlab.report.summary import median, rank_correlations
+from gradlab.report.summary import median
 from gradlab.report.view import SeriesView
 from gradlab.report.words import capital, listed
 
@@ -45,27 +46,28 @@ def ended(shown: Sequence[Line], what: str, *, low_is_good: bool = True) -> str:
         return f"No {what} was recorded"
     if len(last) == 1:
         (line,) = solid
+        what = what if line.curves.n == 1 else f"median {what}"
         first, end = float(line.curves.median[0]), _last(line)
         if not np.isfinite(end):
             return "Half of the runs or more diverge"
         if first > 0 and end > 0 and max(first, end) > _LEVEL * min(first, end):
             verb = "falls" if end < first else "rises"
-            return f"The median {what} {verb} from {_value(first)} to {_value(end)}"
-        return f"The median {what} ends at {_value(end)}, about where it began"
+            return f"The {what} {verb} from {_value(first)} to {_value(end)}"
+        return f"The {what} ends at {_value(end)}, about where it began"
     order = sorted(last, key=lambda name: last[name] if low_is_good else -last[name])
     best, worst = order[0], order[-1]
-    end = "lowest" if low_is_good else "highest"
     if not np.isfinite(last[best]):
         return "In every condition half of the runs or more diverge"
+    said = f"{best} ends {'lowest' if low_is_good else 'highest'}, at a median {what} of {_value(last[best])}"
     if not np.isfinite(last[worst]):
-        return f"{best} ends {end}, at a median {what} of {_value(last[best])}; half of the {worst} runs or more diverge"
+        return f"{said}; half of the {worst} runs or more diverge"
     if last[best] > 0:
         ratio = max(last[worst] / last[best], last[best] / last[worst]) if last[worst] > 0 else np.inf
         if ratio < _LEVEL:
             return f"{listed(order)} end level, at a median {what} of about {_value(last[best])}"
         if low_is_good and np.isfinite(ratio):
-            return f"{best} ends lowest, at a median {what} of {_value(last[best])}; {worst} ends {_times(ratio)} higher"
-    return f"{best} ends {end}, at a median {what} of {_value(last[best])}; {worst} ends at {_value(last[worst])}"
+            return f"{said}; {worst} ends {_times(ratio)} higher"
+    return f"{said}; {worst} ends at {_value(last[worst])}"
 
 
 def _last(line: Line) -> float:
@@ -83,17 +85,23 @@ def passed(rows: Sequence[Row], threshold: float, what: str) -> str:
     at = _value(threshold)
     middle = {row.condition: median(row.values) for row in rows}
     never = {row.condition: (int(np.isinf(row.values).sum()), len(row.values)) for row in rows}
-    reached = sorted((name for name, value in middle.items() if np.isfinite(value)), key=lambda name: middle[name])
-    missing = [f"{name} never in {count(hits)} of {count(total)} runs" for name, (hits, total) in never.items() if hits]
+    reached = sorted(
+        (name for name, value in middle.items() if np.isfinite(value)), key=lambda name: middle[name]
+    )
+    missing = [
+        f"{count(hits)} of {count(total)} {name} runs" for name, (hits, total) in never.items() if hits
+    ]
     if not any(hits < total for hits, total in never.values()):
         return f"No run gets to a {what} of {at}"
     if not reached:
-        return f"Most runs never get to a {what} of {at}: {listed(missing)}"
+        return f"Most runs do not get to a {what} of {at}: never in {listed(missing)}"
     first = reached[0]
-    said = f"{capital(first) if len(rows) == 1 else first} is {'first ' if len(rows) > 1 else ''}at {what} {at}: median epoch {epoch(middle[first])}"
+    said = (
+        f"{first} is {'first ' if len(rows) > 1 else ''}at {what} {at}: median epoch {epoch(middle[first])}"
+    )
     others = [f"{name} {epoch(middle[name])}" for name in reached[1:]]
     said += f", {', '.join(others)}" if others else ""
-    return said + (f"; {listed(missing)}" if missing else "")
+    return said + (f"; never in {listed(missing)}" if missing else "")
 
 
 def valued(rows: Sequence[Row], what: str, *, epochs: bool = False) -> str:
@@ -123,15 +131,17 @@ def fitted(shown: Sequence[Fit]) -> str:
     if not np.isfinite(errors[best]):
         return "Half of the runs or more diverge in every condition"
     if len(order) == 1:
-        return f"The median run is off by {_value(errors[best])} (root mean square)"
+        run = "run" if len(shown[0].outputs) == 1 else "median run"
+        return f"The {run} is off by {_value(errors[best])} (root mean square)"
     if np.isfinite(errors[worst]) and errors[worst] < _LEVEL * errors[best]:
         return f"All fit alike: the median run is off by {_value(errors[best])} (root mean square)"
     ending = _value(errors[worst]) if np.isfinite(errors[worst]) else "diverged"
-    return f"{best} fits closest: its median run is off by {_value(errors[best])} (root mean square), that of {worst} by {ending}"
+    said = f"{best} fits closest: its median run is off by {_value(errors[best])} (root mean square)"
+    return f"{said}, that of {worst} by {ending}"
 
 
 def correlation(pairs: Sequence[tuple[SeriesView, SeriesView]]) -> str:
-    """Whether the gradient norm falls with the loss, by rank correlation over epochs within runs.
+    """Whether the gradient norm falls with the loss, by Kendall's tau over epochs within runs.
 
     Args:
         pairs: Loss and gradient norm of each condition, at the same epochs.
@@ -146,13 +156,18 @@ def correlation(pairs: Sequence[tuple[SeriesView, SeriesView]]) -> str:
         right = norm.values[:, np.searchsorted(norm.epochs, shared)]
         both = np.intersect1d(loss.replicates, norm.replicates)
         rows = [np.flatnonzero(np.isin(series.replicates, both)) for series in (loss, norm)]
-        found += rank_correlations(left[rows[0]], right[rows[1]]).tolist()
+        found += tau_within(left[rows[0]], right[rows[1]]).tolist()
     known = np.array([value for value in found if np.isfinite(value)])
     if not len(known):
         return "Gradient norm and loss have no common epochs"
     middle = float(np.median(known))
     agree = int((np.sign(known) == np.sign(middle)).sum())
-    said = f"median rank correlation {number(middle, 2, typographic=True)} over epochs, same sign in {count(agree)} of {count(len(known))} runs"
+    said = f"Kendall's τ {number(middle, 2, typographic=True)} over the epochs of "
+    said += (
+        "the run"
+        if len(known) == 1
+        else f"the median run, same sign in {count(agree)} of {count(len(known))}"
+    )
     if middle > 0.3:
         return f"Gradient norm and loss fall together: {said}"
     if middle < -0.3:

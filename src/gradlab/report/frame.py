@@ -1,260 +1,92 @@
-"""The frame that all figures share: sizes, axes with ticks at powers of ten, type and grid.
-
-Each figure is defined once and drawn in two sizes (a column of text, a phone), so that type stays readable.
-"""
+"""The frame that all figures share: layers over named tables, colours and markers, type and grid."""
 
 from __future__ import annotations
 
-import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gradlab.report.numbers import count, number, power
+from gradlab.report.axes import Node, Size
 from gradlab.report.palette import INK, Style
 
-__all__ = ["HOVER", "NARROW", "THUMB", "WIDE", "Axis", "Size", "Tables", "colour", "compose", "epoch_axis", "spread", "value_axis"]
+__all__ = ["HOVER", "Tables", "colour", "compose", "field", "layered", "pixels", "shape", "stacked"]
 
 HOVER = "¶"
 """Descriptions that begin with this become hover text."""
 
+PAGE_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 FILE_FONT = "Inter, Segoe UI, Noto Sans, DejaVu Sans, Verdana, Arial, sans-serif"
 """Files carry no fonts: the first of these that is there, and all of them have superscripts."""
 
-BEFORE_FIRST = 0.5
-"""Where epoch 0 stands on a logarithmic axis, which has no zero."""
+
+def field(name: str, kind: str = "nominal") -> Node:
+    """A channel that takes a data field as it is."""
+    return {"field": name, "type": kind}
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large a figure is drawn.
-
-    Attributes:
-        name: `wide`, `narrow` or `thumb`.
-        width: Whole width in pixels.
-        left: Room for the labels of the vertical axis.
-        label: Room for direct labels at the right.
-        type: Font size in pixels.
-    """
-
-    name: Literal["wide", "narrow", "thumb"]
-    width: int
-    left: int
-    label: int
-    type: float
-
-    @property
-    def plot(self) -> int:
-        """Width of the plot when there are labels at its right."""
-        return self.width - self.left - self.label
-
-    @property
-    def full(self) -> int:
-        """Width of the plot when there are none."""
-        return self.width - self.left - 12
+def pixels(name: str, height: float) -> Node:
+    """A vertical channel in pixels from the top, without an axis."""
+    scale = {"domain": [height, 0], "nice": False, "zero": False}
+    return {"field": name, "type": "quantitative", "scale": scale, "axis": None}
 
 
-WIDE = Size("wide", 760, 52, 150, 12.5)
-NARROW = Size("narrow", 344, 42, 76, 11.5)
-THUMB = Size("thumb", 280, 4, 4, 9)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A scale with its ticks.
-
-    Attributes:
-        low: Lower end.
-        high: Upper end.
-        log: Whether the scale is logarithmic.
-        ticks: Where the ticks are.
-        names: What stands at each tick.
-        title: The quantity and its unit.
-    """
-
-    low: float
-    high: float
-    log: bool
-    ticks: tuple[float, ...]
-    names: tuple[str, ...]
-    title: str
-
-    def place(self, value: float | NDArray[np.float64], length: float) -> Any:
-        """Pixels from the lower end."""
-        low, high = self._turned(self.low), self._turned(self.high)
-        return (self._turned(value) - low) / (high - low) * length
-
-    def at(self, pixels: float, length: float) -> float:
-        """The value at so many pixels from the lower end."""
-        low, high = self._turned(self.low), self._turned(self.high)
-        turned = low + pixels / length * (high - low)
-        return float(10.0**turned) if self.log else float(turned)
-
-    def _turned(self, value: Any) -> Any:
-        return np.log10(np.maximum(value, 1e-300)) if self.log else value
-
-    def encode(self, field: str, channel: Literal["x", "y"], size: Size, *, title: bool = True, grid: bool | None = None, labels: bool = True) -> Any:
-        """The Altair channel of a data field on this axis.
-
-        Args:
-            field: The data field.
-            channel: "x" or "y".
-            size: The size of the figure.
-            title: Whether the axis says what it shows.
-            grid: Whether there are grid lines; by default on the vertical axis only.
-            labels: Whether ticks carry their values.
-
-        Returns:
-            The channel.
-        """
-        import altair as alt
-
-        bare = size.name == "thumb"
-        names = ",".join(f"'{name}'" for name in self.names)
-        # A tick's label is found by its place among the ticks: exact, whatever the renderer makes of 1e-4.
-        where = ",".join(repr(float(tick)) for tick in self.ticks)
-        axis = alt.Axis(
-            values=list(self.ticks),
-            labelExpr=f"[{names}][indexof([{where}], datum.value)]",
-            title=self.title if title else None,
-            grid=channel == "y" if grid is None else grid,
-            labels=labels and not bare,
-            ticks=channel == "x" and labels and not bare,
-            domain=channel == "x",
-            labelOverlap="greedy",
-            minExtent=size.left - 4 if channel == "y" else alt.Undefined,
-            maxExtent=size.left - 4 if channel == "y" else alt.Undefined,
-        )
-        if channel == "y" and title and not bare:
-            # Horizontal, above the axis: read without turning one's head.
-            axis.titleAngle, axis.titleAlign, axis.titleAnchor = 0, "left", "end"
-            axis.titleX, axis.titleY, axis.titleBaseline = -size.left + 4, -10, "bottom"
-        kind = alt.Scale(
-            type="log" if self.log else "linear", domain=[self.low, self.high], nice=False, zero=False, clamp=False
-        )
-        build = alt.X if channel == "x" else alt.Y
-        return build(f"{field}:Q", scale=kind, axis=None if bare and not grid else axis)
-
-
-def epoch_axis(last: int, size: Size, *, title: str = "epoch", first: float = BEFORE_FIRST) -> Axis:
-    """The axis of epochs: logarithmic, with epoch 0 at its left edge; linear for a handful of epochs."""
-    if last < 10:
-        step = max(1, last // 5)
-        ticks = tuple(float(tick) for tick in range(0, last + 1, step))
-        return Axis(0.0, float(max(last, 1)), False, ticks, tuple(count(int(tick)) for tick in ticks), title)
-    ticks = [10.0**k for k in range(math.ceil(math.log10(max(first, 1))), int(math.log10(last) + 1e-9) + 1)]
-    names = [count(int(tick)) if tick < 1e5 else power(round(math.log10(tick))) for tick in ticks]
-    if size.name == "narrow":
-        names = [name if index % 2 == 0 or len(names) < 4 else "" for index, name in enumerate(names)]
-    if first < 1:
-        ticks, names = [first, *ticks], ["0", *names]
-    return Axis(first, float(last), True, tuple(ticks), tuple(names), title)
-
-
-def value_axis(values: Sequence[float] | NDArray[np.float64], title: str, *, log: bool | None = None, pad: float = 0.06) -> Axis:
-    """An axis that holds all finite values.
-
-    Args:
-        values: What will be drawn; what is not finite is left out.
-        title: The quantity and its unit.
-        log: Whether it is logarithmic; by default where all values are positive and span more than a factor 5.
-        pad: Room at both ends, as a share of the length.
-
-    Returns:
-        The axis; from 0 to 1 where nothing is finite.
-    """
-    finite = np.asarray(values, dtype=float)
-    finite = finite[np.isfinite(finite)]
-    positive = finite[finite > 0]
-    if not len(finite):
-        return Axis(0.0, 1.0, False, (0.0, 1.0), ("0", "1"), title)
-    if log is None:
-        log = len(positive) == len(finite) and positive.max() > 5 * positive.min()
-    if log and len(positive):
-        return _log_axis(float(positive.min()), float(positive.max()), title, pad)
-    low, high = float(finite.min()), float(finite.max())
-    room = (high - low) * pad if high > low else abs(high) * 0.1 or 1.0
-    ticks = _even_ticks(low - room, high + room)
-    return Axis(low - room, high + room, False, ticks, tuple(number(tick, 3, typographic=True) for tick in ticks), title)
-
-
-def _log_axis(low: float, high: float, title: str, pad: float) -> Axis:
-    room = max((math.log10(high) - math.log10(low)) * pad, 0.05)
-    bottom, top = math.log10(low) - room, math.log10(high) + room
-    exponents = range(math.ceil(bottom - 1e-9), math.floor(top + 1e-9) + 1)
-    if len(exponents) >= 2:
-        step = math.ceil(len(exponents) / 8)
-        chosen = [k for k in exponents if k % step == 0]
-        return Axis(10**bottom, 10**top, True, tuple(10.0**k for k in chosen), tuple(power(k) for k in chosen), title)
-    ticks = [m * 10.0**k for k in range(math.floor(bottom), math.ceil(top) + 1) for m in (1, 2, 3, 5, 7)]
-    ticks = [tick for tick in ticks if 10**bottom <= tick <= 10**top]
-    if len(ticks) < 2:
-        ticks = list(_even_ticks(10**bottom, 10**top))
-    names = tuple(number(tick, 2, typographic=True) for tick in ticks)
-    return Axis(10**bottom, 10**top, True, tuple(ticks), names, title)
-
-
-def _even_ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
-    rough = (high - low) / about
-    scale = 10 ** math.floor(math.log10(rough))
-    step = next(scale * m for m in (1, 2, 2.5, 5, 10) if scale * m >= rough)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return tuple(round(k * step, 12) for k in range(first, last + 1))
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions at least `gap` apart, as near to the wanted ones as order allows, within [low, high].
-
-    Example:
-        >>> spread([10.0, 12.0, 50.0], 10, 0, 100)
-        [6.0, 16.0, 50.0]
-    """
-    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    groups: list[tuple[list[int], float]] = []
-    for index in order:
-        groups.append(([index], float(wanted[index])))
-        while len(groups) > 1:
-            (left, a), (right, b) = groups[-2:]
-            if b - (len(right) - 1) / 2 * gap - (a + (len(left) - 1) / 2 * gap) >= gap:
-                break
-            groups[-2:] = [(left + right, (a * len(left) + b * len(right)) / (len(left) + len(right)))]
-    places = [0.0] * len(wanted)
-    for members, centre in groups:
-        half = (len(members) - 1) / 2 * gap
-        centre = min(max(centre, low + half), max(high - half, low + half))
-        for step, index in enumerate(members):
-            places[index] = centre - half + step * gap
-    return places
-
-
-def colour(styles: Mapping[str, Style], field: str = "condition", *, label: bool = False) -> Any:
+def colour(styles: Mapping[str, Style], *, label: bool = False) -> Node:
     """The colour channel: one colour per condition, never a legend."""
-    import altair as alt
-
-    names = list(styles)
     shades = [style.label if label else style.line for style in styles.values()]
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=shades), legend=None)
+    return field("condition") | {"scale": {"domain": list(styles), "range": shades}, "legend": None}
+
+
+def shape(styles: Mapping[str, Style]) -> Node:
+    """The marker channel, which repeats what colour says."""
+    markers = [style.marker for style in styles.values()]
+    return field("condition") | {"scale": {"domain": list(styles), "range": markers}, "legend": None}
 
 
 class Tables:
-    """The rows that a chart draws, kept outside the chart: Altair copies what it holds, again and again."""
+    """The rows that a figure draws, each table under its own name."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Mapping[str, Any]]] = {}
 
-    def __call__(self, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """An empty chart over these rows."""
-        import altair as alt
+    def __call__(self, rows: Iterable[Mapping[str, Any]], mark: str, look: Node, **channels: Node) -> Node:
+        """A layer of marks over these rows.
 
+        Args:
+            rows: The data.
+            mark: Vega-Lite's name of the mark.
+            look: Properties of the mark.
+            channels: Encoding.
+
+        Returns:
+            The layer.
+        """
         name = f"table{len(self.rows)}"
         self.rows[name] = list(rows)
-        return alt.Chart(alt.NamedData(name=name))
+        return {"data": {"name": name}, "mark": {"type": mark, **look}, "encoding": channels}
 
 
-def compose(draw: Callable[[Size, Tables], Any], size: Size, *, title: str = "", subtitle: str = "") -> dict[str, Any]:
+def layered(layers: Sequence[Node], width: float, height: float) -> Node:
+    """Layers over each other in one plot."""
+    return {
+        "layer": list(layers),
+        "width": width,
+        "height": height,
+        "resolve": {"scale": {"color": "independent", "shape": "independent"}},
+    }
+
+
+def stacked(panels: Sequence[Node], spacing: int) -> Node:
+    """Plots under each other with one horizontal axis."""
+    return {
+        "vconcat": list(panels),
+        "spacing": spacing,
+        "resolve": {"scale": {"x": "shared", "color": "independent", "shape": "independent"}},
+    }
+
+
+def compose(
+    draw: Callable[[Size, Tables], Node], size: Size, *, title: str = "", subtitle: str = ""
+) -> dict[str, Any]:
     """The finished definition of a chart.
 
     Args:
@@ -266,50 +98,52 @@ def compose(draw: Callable[[Size, Tables], Any], size: Size, *, title: str = "",
     Returns:
         A Vega-Lite specification as plain data.
     """
-    import altair as alt
-
     tables = Tables()
-    chart = draw(size, tables)
+    definition = draw(size, tables) | {
+        "background": INK.paper[0],
+        "padding": 4 if title else 1,
+        "datasets": tables.rows,
+        "config": _config(size, FILE_FONT if title else PAGE_FONT),
+    }
     if title:
         room = max(30, int(size.width / 8.4))
-        chart = chart.properties(
-            title=alt.TitleParams(
-                text=_wrapped(title, room), subtitle=_wrapped(subtitle, int(room * 1.18)), anchor="start", frame="bounds", offset=18
-            )
-        )
-    chart = chart.configure(
-        background=INK.paper[0],
-        font=FILE_FONT if title else "Liberation Sans, Arial, Helvetica, sans-serif",
-        padding=4 if title else 1,
-        view=alt.ViewConfig(stroke=None),
-        title=alt.TitleConfig(
-            color=INK.text[0],
-            subtitleColor=INK.soft[0],
-            fontSize=size.type + 3.5,
-            subtitleFontSize=size.type + 0.5,
-            fontWeight=600,
-            subtitlePadding=6,
-        ),
-        axis=alt.AxisConfig(
-            labelColor=INK.soft[0],
-            titleColor=INK.soft[0],
-            labelFontSize=size.type,
-            titleFontSize=size.type,
-            titleFontWeight="normal",
-            gridColor=INK.grid[0],
-            domainColor=INK.rule[0],
-            tickColor=INK.rule[0],
-            tickSize=4,
-            labelPadding=4,
-            titlePadding=8,
-        ),
-    )
-    definition = chart.to_dict(validate=False)
-    definition["datasets"] = tables.rows
+        definition["title"] = {
+            "text": _wrapped(title, room),
+            "subtitle": _wrapped(subtitle, int(room * 1.18)),
+            "anchor": "start",
+            "frame": "bounds",
+            "offset": 18,
+        }
     return definition
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
+def _config(size: Size, font: str) -> Node:
+    return {
+        "font": font,
+        "view": {"stroke": None},
+        "title": {
+            "color": INK.text[0],
+            "subtitleColor": INK.soft[0],
+            "fontSize": size.type + 3.5,
+            "subtitleFontSize": size.type + 0.5,
+            "fontWeight": 600,
+            "subtitlePadding": 6,
+        },
+        "axis": {
+            "labelColor": INK.soft[0],
+            "titleColor": INK.soft[0],
+            "labelFontSize": size.type,
+            "titleFontSize": size.type,
+            "titleFontWeight": "normal",
+            "gridColor": INK.grid[0],
+            "domainColor": INK.rule[0],
+            "tickColor": INK.rule[0],
+            "tickSize": 4,
+            "labelPadding": 4,
+            "titlePadding": 8,
+        },
+    }
 
+
+def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width) or [""]

@@ -14,7 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["count", "duration", "epoch", "interval", "number", "p_value", "percent", "plural", "power", "share"]
+__all__ = [
+    "count",
+    "duration",
+    "epoch",
+    "interval",
+    "number",
+    "p_value",
+    "percent",
+    "plural",
+    "power",
+    "share",
+]
 
 NOTHING = "–"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

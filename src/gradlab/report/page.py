@@ -18,8 +18,9 @@ from markupsafe import Markup
 from gradlab.report import source, tables
 from gradlab.report.claim_figures import claim_figures
 from gradlab.report.entries import answer, entries
+from gradlab.report.figures.figure import Figure
 from gradlab.report.numbers import count, duration, plural
-from gradlab.report.palette import css_variables
+from gradlab.report.palette import Style, css_variables
 from gradlab.report.study_figures import study_figures
 from gradlab.report.tables import Table
 from gradlab.report.view import ResultView
@@ -27,6 +28,7 @@ from gradlab.report.view import ResultView
 __all__ = ["render", "save", "template"]
 
 _IDS_SHOWN = 200
+_LABELLED, _LETTERS = 8, 8
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def _environment() -> Environment:
     found = Environment(
         loader=PackageLoader("gradlab.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    found.globals["light"] = Markup(css_variables())
-    found.globals["dark"] = Markup(css_variables(dark=True))
+    shades: dict[str, Any] = {"light": Markup(css_variables()), "dark": Markup(css_variables(dark=True))}
+    found.globals.update(shades)
     return found
 
 
@@ -90,7 +92,7 @@ def render(result: ResultView, *, home: str = "") -> str:
         "title": result.study.title,
         "question": result.study.question if result.study.question != result.study.title else "",
         "answer": answer(result, shown),
-        "key": list(source.looks(result).values()),
+        "key": _key(result),
         "main": main,
         "entries": shown,
         "claim_figures": [
@@ -101,7 +103,7 @@ def render(result: ResultView, *, home: str = "") -> str:
         "figures": figures,
         "published": tables.published(result),
         "flags": tables.flags(result),
-        "folds": _folds(result),
+        "folds": _folds(result, [main, *figures]),
         "made": _made(result),
     }
     return template("study.html.j2", title=f"{result.study.title} · gradlab", page=Page(page))
@@ -122,6 +124,12 @@ def save(result: ResultView, path: str | Path, *, home: str = "") -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(render(result, home=home), encoding="utf-8")
     return target
+
+
+def _key(result: ResultView) -> list[Style]:
+    """The conditions' colours and markers, where names do not fit at the ends of lines."""
+    looks = list(source.looks(result).values())
+    return looks if len(looks) > _LABELLED or any(len(style.name) > _LETTERS for style in looks) else []
 
 
 def _family(result: ResultView) -> str:
@@ -145,14 +153,20 @@ def _made(result: ResultView) -> str:
     return " · ".join(parts)
 
 
-def _folds(result: ResultView) -> list[Fold]:
+def _folds(result: ResultView, figures: Sequence[Figure]) -> list[Fold]:
     study = result.study
     common, differ = tables.settings(result)
-    found = [Fold("settings", "Exact settings", _brief(result), tables=[differ, common] if differ.rows else [common])]
+    found = [
+        Fold(
+            "settings", "Exact settings", _brief(result), tables=[differ, common] if differ.rows else [common]
+        )
+    ]
     open_ = tables.assumed(result)
     if open_:
         text = "One level at a time differs from the study as declared; a verdict stands only if all settings agree."
-        found.append(Fold("assumed", "What was assumed", plural(len(open_.rows), "setting"), [text], tables=[open_]))
+        found.append(
+            Fold("assumed", "What was assumed", plural(len(open_.rows), "setting"), [text], tables=[open_])
+        )
     differing = tables.stated(result)
     if differing:
         found.append(
@@ -160,15 +174,32 @@ def _folds(result: ResultView) -> list[Fold]:
         )
     if study.quirks:
         text = "Done on purpose, because the report did it; nobody should copy it."
-        found.append(Fold("quirks", "Quirks", plural(len(study.quirks), "quirk"), [text], items=list(study.quirks)))
-    if study.notes:
-        found.append(Fold("notes", "Notes", paragraphs=[part for part in study.notes.split("\n\n") if part.strip()]))
+        found.append(
+            Fold("quirks", "Quirks", plural(len(study.quirks), "quirk"), [text], items=list(study.quirks))
+        )
+    notes = [part.strip() for part in study.notes.split("\n\n") if part.strip()] + list(result.notes)
+    if notes:
+        found.append(Fold("notes", "Notes", paragraphs=notes))
+    drawn = list(dict.fromkeys(figure.note for figure in figures if figure.note))
+    if drawn:
+        found.append(Fold("drawing", "How the figures are drawn", paragraphs=drawn))
     found.append(Fold("environment", "Environment", tables=[tables.environment(result)]))
     again = "The same command continues where it stopped and computes only what is missing."
-    found.append(Fold("again", "How to run this again", code=[result.command] if result.command else [], paragraphs=[again]))
+    found.append(
+        Fold(
+            "again",
+            "How to run this again",
+            code=[result.command] if result.command else [],
+            paragraphs=[again],
+        )
+    )
     runs = list(result.plan.runs)
     ids = [f"{run.id} {run.condition} {run.replicate}" for run in runs[:_IDS_SHOWN]]
-    more = [f"The first {count(_IDS_SHOWN)} of {count(len(runs))}; gradlab runs lists all."] if len(runs) > _IDS_SHOWN else []
+    more = (
+        [f"The first {count(_IDS_SHOWN)} of {count(len(runs))}; gradlab runs lists all."]
+        if len(runs) > _IDS_SHOWN
+        else []
+    )
     digest = [f"Digest of all results: {result.digest}"] if result.digest else []
     text = "A run's id hashes what determines its weights; equal ids are the same network."
     found.append(Fold("runs", "Runs", plural(len(runs), "run"), [text, *digest, *more], items=ids, mono=True))

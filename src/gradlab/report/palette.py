@@ -39,7 +39,16 @@ _OKABE_ITO = (
     ("#2b2f36", "#2c3037", "#d3d7dd"),
     ("#d9cc1f", "#6f6800", "#f4e95e"),
 )
-_MARKERS = ("circle", "square", "triangle-up", "triangle-down", "cross", "triangle-right", "stroke", "triangle-left")
+_MARKERS = (
+    "circle",
+    "square",
+    "triangle-up",
+    "triangle-down",
+    "cross",
+    "triangle-right",
+    "stroke",
+    "triangle-left",
+)
 MARKER_TEXT = {
     "circle": "●",
     "square": "■",

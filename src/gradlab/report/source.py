@@ -108,7 +108,11 @@ def marks(result: ResultView, trace: str, last: int) -> list[Mark]:
             wanted = quantity(item.quantity)
         except _ABSENT:
             continue
-        if wanted.trace != trace or wanted.reducer not in {"", "final"} or item.condition not in names(result):
+        if (
+            wanted.trace != trace
+            or wanted.reducer not in {"", "final"}
+            or item.condition not in names(result)
+        ):
             continue
         at = wanted.at if isinstance(wanted.at, int) else declared_epochs(result)
         if at <= last and wanted.at != "best":
@@ -192,7 +196,9 @@ def budget_words(result: ResultView) -> str:
     if result.budget != "quick":
         return f"{result.budget} budget: {plural(epochs, 'epoch')}, {plural(runs, 'replicate')}"
     said = [
-        f"{count(epochs)} of {plural(int(declared.epochs), 'epoch')}" if epochs != declared.epochs else plural(epochs, "epoch"),
+        f"{count(epochs)} of {plural(int(declared.epochs), 'epoch')}"
+        if epochs != declared.epochs
+        else plural(epochs, "epoch"),
         f"{count(runs)} of {plural(int(declared.replicates), 'replicate')}"
         if runs != declared.replicates
         else plural(runs, "replicate"),

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from gradlab.report import findings, source
-from gradlab.report.claim_figures import slug
+from gradlab.report.axes import Node, Size
+from gradlab.report.claim_figures import budgeted, slug
 from gradlab.report.figures.figure import Figure
 from gradlab.report.figures.fits import fits
 from gradlab.report.figures.lines import SINGLE_RUNS, Line, lines
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import strips
-from gradlab.report.frame import Size, Tables
+from gradlab.report.frame import Tables, stacked
 from gradlab.report.numbers import count, number, plural
 from gradlab.report.view import ResultView
 from gradlab.report.words import axis_name, capital, quantity, quantity_words, trace_name
@@ -28,14 +29,25 @@ FLAGS = {
 }
 """What is flagged, in words."""
 
+_WORTH_DRAWING = 0.1
+"""Rarer flags are in the table only."""
+
+_FITTED = "grey: the function; colour: median prediction with 10–90 % band over runs"
 _NORMS = ("gradient_norm", "gradient_norm_batch", "gradient_norm_mean")
 
 
 def study_figures(result: ResultView) -> list[Figure]:
     """All figures of a study but those of its claims, the main one first."""
-    made = [_losses(result), *_gradients(result), *_others(result), *_fits(result), *_passages(result), *_flags(result)]
+    made = [
+        _losses(result),
+        *_gradients(result),
+        *_others(result),
+        *_fits(result),
+        *_passages(result),
+        *_flags(result),
+    ]
     first = main_figure(result, made)
-    return [first, *(figure for figure in made if figure is not first)]
+    return budgeted(result, [first, *(figure for figure in made if figure is not first)])
 
 
 def main_figure(result: ResultView, made: Sequence[Figure]) -> Figure:
@@ -48,7 +60,7 @@ def main_figure(result: ResultView, made: Sequence[Figure]) -> Figure:
 
 
 def _losses(result: ResultView) -> Figure:
-    return _curve(result, "loss", height=(350, 270))
+    return _curve(result, "loss", height=(310, 250))
 
 
 def _curve(result: ResultView, trace: str, height: tuple[int, int]) -> Figure:
@@ -102,7 +114,9 @@ def _drawn(result: ResultView, shown: Sequence[Line], what: str, *, diamonds: bo
     if runs == [1]:
         said = [f"{capital(what)} of one run per condition, without an interval"]
     else:
-        said = [f"{capital(what)}: median and 10–90 % band over {n} runs" + (" each" if len(shown) > 1 else "")]
+        said = [
+            f"{capital(what)}: median and 10–90 % band over {n} runs" + (" each" if len(shown) > 1 else "")
+        ]
         if any(line.curves.n <= SINGLE_RUNS for line in shown):
             said[0] += ", single runs pale behind"
     splits = [line.split for line in shown if line.split]
@@ -112,8 +126,6 @@ def _drawn(result: ResultView, shown: Sequence[Line], what: str, *, diamonds: bo
         said.append("diamond: published value")
     if any(line.curves.diverged for line in shown):
         said.append("×: a run diverged")
-    if result.budget == "quick":
-        said.append(source.budget_words(result))
     return "; ".join(said)
 
 
@@ -143,22 +155,36 @@ def _twin(result: ResultView, norm: str) -> Figure:
     pairs = [
         (loss, series)
         for condition in source.names(result)
-        if (loss := source.series(result, "loss", condition)) and (series := source.series(result, norm, condition))
+        if (loss := source.series(result, "loss", condition))
+        and (series := source.series(result, norm, condition))
     ]
 
-    def draw(size: Size, tables: Tables) -> Any:
-        import altair as alt
-
+    def draw(size: Size, tables: Tables) -> Node:
         heights = (170, 220) if size.name == "wide" else (140, 180)
         lower = lines(
-            below, looks, size, tables, title=axis_name(norm), height=heights[1], last=last, marks=source.marks(result, norm, last)
+            below,
+            looks,
+            size,
+            tables,
+            title=axis_name(norm),
+            height=heights[1],
+            last=last,
+            marks=source.marks(result, norm, last),
         )
         if not above:
             return lower
         upper = lines(
-            above, looks, size, tables, title=axis_name("loss", _loss(result)), height=heights[0], last=last, foot=False, single=False
+            above,
+            looks,
+            size,
+            tables,
+            title=axis_name("loss", _loss(result)),
+            height=heights[0],
+            last=last,
+            foot=False,
+            single=False,
         )
-        return alt.vconcat(upper, lower, spacing=26).resolve_scale(x="shared", color="independent", shape="independent")
+        return stacked([upper, lower], spacing=26)
 
     marks = source.marks(result, norm, last)
     title = findings.correlation(pairs) if pairs else findings.ended(below, trace_name(norm))
@@ -187,14 +213,22 @@ def _fits(result: ResultView) -> list[Figure]:
     if not shown:
         return []
     lost = sum(int((~np.isfinite(fit.outputs).all(axis=1)).sum()) for fit in shown)
-    said = "grey: the function; colour: median prediction with 10–90 % band over runs"
+    one = max(len(fit.outputs) for fit in shown) == 1
+    said = "grey: the function; colour: prediction of the one run" if one else _FITTED
     if lost:
         said += f"; {plural(lost, 'diverged run')} not drawn"
     looks = source.looks(result)
     alive = [fit for fit in shown if np.isfinite(fit.outputs).all(axis=1).any()]
     if not alive:
         return [Figure("fits", "No fit to draw", said, missing="Every run diverged.")]
-    return [Figure("fits", findings.fitted(shown), capital(said), draw=lambda size, tables: fits(alive, looks, size, tables))]
+    return [
+        Figure(
+            "fits",
+            findings.fitted(shown),
+            capital(said),
+            draw=lambda size, tables: fits(alive, looks, size, tables),
+        )
+    ]
 
 
 def _passages(result: ResultView) -> list[Figure]:
@@ -218,11 +252,15 @@ def _passage(result: ResultView, wanted: Any) -> Figure | None:
         subtitle += "; diamond: published value"
     if not any(np.isfinite(row.values).any() for row in rows):
         runs = sum(len(row.values) for row in rows)
-        least = f"None of {plural(runs, 'run')} reached {number(wanted.threshold)} within {count(source.horizon(result))} epochs."
-        return Figure(name, title, subtitle, missing=least)
+        within = f"within {plural(source.horizon(result), 'epoch')}"
+        missing = f"None of {plural(runs, 'run')} reached {number(wanted.threshold)} {within}."
+        return Figure(name, title, subtitle, missing=missing)
     looks = source.looks(result)
     return Figure(
-        name, title, subtitle, draw=lambda size, tables: strips(rows, looks, size, tables, title=what, epochs=True)
+        name,
+        title,
+        subtitle,
+        draw=lambda size, tables: strips(rows, looks, size, tables, title=what, epochs=True),
     )
 
 
@@ -241,7 +279,7 @@ def _flags(result: ResultView) -> list[Figure]:
     found: list[Figure] = []
     for flag, rows in flag_counts(result).items():
         kept = [row for row in rows if row.total]
-        if not any(row.hits for row in kept):
+        if not any(row.hits >= _WORTH_DRAWING * row.total for row in kept):
             continue
         words = FLAGS.get(flag, flag.replace("_", " "))
         found.append(
@@ -255,20 +293,22 @@ def _flags(result: ResultView) -> list[Figure]:
     return found
 
 
-def _share_chart(rows: Sequence[Proportion], looks: Any, title: str) -> Callable[[Size, Tables], Any]:
+def _share_chart(rows: Sequence[Proportion], looks: Any, title: str) -> Callable[[Size, Tables], Node]:
     return lambda size, tables: shares(rows, looks, size, tables, title=title)
 
 
-def thumbnail(result: ResultView) -> Figure:
-    """The main figure without words, for overviews: medians and bands only."""
+def thumbnail(result: ResultView, name: str = "thumb") -> Figure:
+    """The losses without words, for overviews: medians and bands only."""
     shown = source.lines(result, "loss")
     looks = source.looks(result)
     if not shown:
-        return Figure("thumb", result.study.title, "", missing=_nothing(result, "training loss"))
+        return Figure(name, result.study.title, "", missing=_nothing(result, "training loss"))
     last = source.horizon(result)
     return Figure(
-        "thumb",
+        name,
         findings.ended(shown, "training loss"),
         "",
-        draw=lambda size, tables: lines(shown, looks, size, tables, title="", height=130, last=last, labelled=False),
+        draw=lambda size, tables: lines(
+            shown, looks, size, tables, title="", height=130, last=last, labelled=False
+        ),
     )

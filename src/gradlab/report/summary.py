@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gradlab.report.view import SeriesView
 
-__all__ = ["Curves", "clopper_pearson", "curves", "median", "median_interval", "rank_correlations"]
+__all__ = ["Curves", "clopper_pearson", "curves", "envelope", "median", "median_interval"]
 
 Floats = NDArray[np.float64]
 _DRAWN = 200
@@ -61,13 +61,13 @@ def curves(series: SeriesView, states: Sequence[str]) -> Curves | None:
     values = np.asarray(series.values, dtype=float)
     if values.size == 0 or not np.isfinite(values).any():
         return None
-    alive = np.isfinite(values).any(axis=1)
-    values, ends = values[alive], [state for state, keep in zip(states, alive, strict=True) if keep]
+    alive = np.asarray(np.isfinite(values).any(axis=1))
+    values, ends = values[alive], [state for state, keep in zip(states, alive.tolist(), strict=True) if keep]
     filled, lost = _carried(values, ends)
     kept = _log_spaced(epochs, _DRAWN)
     low, middle, high = quantiles(filled[:, kept], (0.1, 0.5, 0.9))
     middle = np.where(np.isinf(middle), np.nan, middle)
-    runs = tuple(_envelope(epochs, row) for row in values)
+    runs = tuple(envelope(epochs, row) for row in values)
     diverged = tuple((int(epochs[last]), float(values[row, last])) for row, last in lost)
     return Curves(epochs[kept], middle, low, high, runs, diverged, len(values), len(epochs))
 
@@ -91,15 +91,24 @@ def _log_spaced(epochs: NDArray[np.int64], many: int) -> NDArray[np.intp]:
     return np.unique(np.concatenate([[0], found, [len(epochs) - 1]]))
 
 
-def _envelope(epochs: NDArray[np.int64], row: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """A run thinned so that its spikes stay: the lowest and highest value of each logarithmic bin."""
+def envelope(epochs: NDArray[np.int64], row: Floats, bins: int = _BINS) -> tuple[NDArray[np.int64], Floats]:
+    """A run thinned so that its spikes stay: the lowest and highest value of each logarithmic bin.
+
+    Args:
+        epochs: Recorded epochs, [k].
+        row: The run's values, [k]; NaN after its end.
+        bins: How many bins.
+
+    Returns:
+        The epochs and values that are kept, at most two a bin and both ends.
+    """
     finite = np.flatnonzero(np.isfinite(row))
-    if len(finite) <= 2 * _BINS:
+    if len(finite) <= 2 * bins:
         return epochs[finite], row[finite]
-    edges = np.geomspace(1, max(2, epochs[-1]) + 1, _BINS + 1)
-    bins = np.searchsorted(edges, epochs[finite], side="right")
+    edges = np.geomspace(1, max(2, epochs[-1]) + 1, bins + 1)
+    places = np.searchsorted(edges, epochs[finite], side="right")
     kept: list[int] = [int(finite[0])]
-    for members in np.split(finite, np.flatnonzero(np.diff(bins)) + 1):
+    for members in np.split(finite, np.flatnonzero(np.diff(places)) + 1):
         ends = {int(members[row[members].argmin()]), int(members[row[members].argmax()])}
         kept += sorted(ends - {kept[-1]})
     if kept[-1] != finite[-1]:
@@ -158,25 +167,3 @@ def clopper_pearson(hits: int, total: int, confidence: float = 0.95) -> tuple[fl
     low = float(beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, total - hits)) if hits < total else 1.0
     return low, high
-
-
-def rank_correlations(first: Floats, second: Floats) -> Floats:
-    """Spearman's rank correlation of each row with its partner, over columns where both are finite.
-
-    Args:
-        first: [n, k].
-        second: [n, k].
-
-    Returns:
-        One correlation a row, [n]; NaN where a row is constant or has fewer than three columns.
-    """
-    from scipy.stats import rankdata
-
-    found = np.full(len(first), np.nan)
-    for row, (a, b) in enumerate(zip(first, second, strict=True)):
-        both = np.isfinite(a) & np.isfinite(b)
-        if both.sum() >= 3:
-            ranks = [rankdata(values[both]) for values in (a, b)]
-            if all(np.ptp(each) > 0 for each in ranks):
-                found[row] = np.corrcoef(ranks[0], ranks[1])[0, 1]
-    return found

@@ -10,6 +10,7 @@ import re
 from typing import Any, Literal
 from xml.etree import ElementTree
 
+from gradlab.report.frame import HOVER
 from gradlab.report.palette import variable_of
 
 __all__ = ["Format", "inline", "render"]
@@ -42,13 +43,14 @@ def render(definition: dict[str, Any], form: Format, *, scale: float = 2.0) -> b
     return vl_convert.vegalite_to_svg(definition, show_warnings=False).encode()
 
 
-def inline(definition: dict[str, Any], *, prefix: str, label: str) -> str:
+def inline(definition: dict[str, Any], *, prefix: str, label: str, css: str = "") -> str:
     """A definition as an SVG element for a page.
 
     Args:
         definition: A Vega-Lite specification with its data inline.
         prefix: What makes ids unique on the page.
         label: What a reader who cannot see the figure is told.
+        css: Classes of the element.
 
     Returns:
         The `<svg>` element; its text is escaped.
@@ -67,6 +69,8 @@ def inline(definition: dict[str, Any], *, prefix: str, label: str) -> str:
     width, height = root.get("width", "0"), root.get("height", "0")
     for name in ("width", "height", "version", "class"):
         root.attrib.pop(name, None)
+    if css:
+        root.set("class", css)
     root.set("role", "img")
     root.set("aria-label", label)
     root.set("style", f"max-width:{width}px;aspect-ratio:{width}/{height}")
@@ -74,8 +78,7 @@ def inline(definition: dict[str, Any], *, prefix: str, label: str) -> str:
 
 
 def _tidy(element: ElementTree.Element, colours: dict[str, str], prefix: str) -> None:
-    spoken = element.get("aria-label") if element.get("aria-roledescription", "").endswith("mark") else None
-    described = spoken is not None and element.tag != f"{_SVG}g"
+    spoken = element.get("aria-label", "")
     for name in _NOISE:
         element.attrib.pop(name, None)
     for name in ("fill", "stroke"):
@@ -92,9 +95,9 @@ def _tidy(element: ElementTree.Element, colours: dict[str, str], prefix: str) ->
     if clip:
         element.set("clip-path", clip.replace("url(#", f"url(#{prefix}-"))
     element.attrib.pop("font-family", None)
-    if described and spoken:
+    if spoken.startswith(HOVER):
         title = ElementTree.SubElement(element, f"{_SVG}title")
-        title.text = spoken
+        title.text = spoken.removeprefix(HOVER)
 
 
 def _rounded(match: re.Match[str]) -> str:

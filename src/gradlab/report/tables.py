@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from gradlab.report import source
-from gradlab.report.numbers import count, epoch, interval, number, percent
+from gradlab.report.numbers import count, epoch, interval, number, percent, share
 from gradlab.report.study_figures import FLAGS, flag_counts
 from gradlab.report.summary import clopper_pearson, median, median_interval
 from gradlab.report.view import ResultView
@@ -135,7 +135,8 @@ def published(result: ResultView) -> Table | None:
         measured = spread = rank = "–"
         if len(defined):
             measured = f"{write(median(defined))} {interval(median_interval(defined), epochs=epochs)}".strip()
-            spread = f"{write(float(defined.min()))} to {write(float(defined.max()))}"
+            ends = [float(defined.min()), float(defined.max())]
+            spread = " to ".join(write(end) if np.isfinite(end) or epochs else "diverged" for end in ends)
             rank = f"{count(int((defined < given).sum()))} of {count(len(defined))}"
         error = f" ± {number(item.read_error)}" if getattr(item, "read_error", 0.0) else ""
         rows.append((item.condition, words, f"{write(given)}{error}", measured, spread, rank, item.note))
@@ -144,28 +145,28 @@ def published(result: ResultView) -> Table | None:
     head = ("condition", "quantity", "published", "median [95 %]", "lowest to highest", "runs below", "where")
     notes = any(row[-1] for row in rows)
     kept = tuple(row if notes else row[:-1] for row in rows)
-    return Table(head if notes else head[:-1], kept, numeric=frozenset({2, 3, 4, 5}))
+    caption = source.budget_words(result).capitalize() if result.budget == "quick" else ""
+    return Table(head if notes else head[:-1], kept, numeric=frozenset({2, 3, 4, 5}), caption=caption)
 
 
 def flags(result: ResultView) -> Table | None:
     """Shares of flagged runs with their exact intervals; `None` where nothing is flagged anywhere."""
-    table = flag_counts(result)
-    rows: list[tuple[str, ...]] = []
-    for flag, proportions in table.items():
-        words = FLAGS.get(flag, flag.replace("_", " "))
-        for row in proportions:
-            if row.total:
-                bounds = " to ".join(percent(bound) for bound in clopper_pearson(row.hits, row.total))
-                rows.append((row.condition, words, f"{count(row.hits)} of {count(row.total)}", percent(row.hits / row.total), bounds))
-    if not any(row.hits for proportions in table.values() for row in proportions):
+    counted = flag_counts(result)
+    if not any(row.hits for rows in counted.values() for row in rows):
         return None
-    rows.sort(key=lambda row: source.names(result).index(row[0]))
-    return Table(("condition", "runs that", "runs", "share", "95 % interval"), tuple(rows), numeric=frozenset({2, 3, 4}))
+    cells: dict[str, list[str]] = {}
+    for rows in counted.values():
+        for row in rows:
+            low, high = (percent(bound) for bound in clopper_pearson(row.hits, row.total))
+            said = f"{share(row.hits, row.total)} [{low}, {high}]" if row.total else "no runs"
+            cells.setdefault(row.condition, []).append(said)
+    head = ("condition", *(FLAGS.get(flag, flag.replace("_", " ")) for flag in counted))
+    return Table(
+        head, tuple((name, *said) for name, said in cells.items()), caption="Runs, share and 95 % interval"
+    )
 
 
 def environment(result: ResultView) -> Table:
     """Machine and libraries."""
     flat = _flat(dict(result.environment))
     return Table(("what", "value"), tuple(flat.items()))
-
-

@@ -185,6 +185,7 @@ class ResultView(Protocol):
         environment: Facts of the machine and the libraries, by name.
         command: How to run this again.
         digest: One hash of all results.
+        notes: What happened on the way that a reader should know.
         settings: The study as declared, then each alternative of what was assumed.
     """
 
@@ -204,6 +205,8 @@ class ResultView(Protocol):
     def command(self) -> str: ...
     @property
     def digest(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
     @property
     def settings(self) -> Sequence[str]: ...
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradlab.report.numbers import number
-from gradlab.study.quantity import Quantity, parse_quantity
+from gradlab.study.quantity import Event, Quantity, parse_quantity
 
-__all__ = ["axis_name", "capital", "listed", "quantity", "quantity_words", "trace_name"]
+__all__ = ["axis_name", "capital", "event_words", "listed", "quantity", "quantity_words", "trace_name"]
 
 _TRACES = {
     "loss": "training loss",
@@ -89,6 +89,25 @@ def _bound(value: float | None, otherwise: str) -> str:
     if value is None:
         return otherwise
     return f"{100 * value:g} %" if isinstance(value, float) else f"epoch {value:,d}"
+
+
+def event_words(event: Event) -> str:
+    """An event in words.
+
+    Example:
+        >>> from gradlab.study.quantity import parse_event
+        >>> event_words(parse_event("loss@last < 0.01"))
+        'final training loss below 0.01'
+        >>> event_words(parse_event("epochs_to(loss, 1e-3)"))
+        'training loss 10⁻³ reached'
+    """
+    words = quantity_words(event.quantity)
+    if event.operator is None:
+        if event.quantity.reducer == "epochs_to":
+            return f"{words.removeprefix('epochs to ')} reached"
+        return words
+    compared = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": "equal to", "!=": "not"}
+    return f"{words} {compared[event.operator]} {number(event.value, typographic=True)}"
 
 
 def axis_name(trace: str, loss: str = "mse") -> str:

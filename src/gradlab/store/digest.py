@@ -64,7 +64,7 @@ def digest(lab: Reader, ids: Iterable[str]) -> str:
             if last[run] >= row.epoch:
                 end = row.endings[last[run]]
                 state, epoch, weights = (
-                    "diverged" if end.reason == "divergence" else "done",
+                    "diverged" if end.reason == "diverged" else "done",
                     end.epoch,
                     end.weights,
                 )

@@ -100,8 +100,8 @@ def write_new(folder: Path, name: str, data: bytes) -> None:
 
 def remove(path: Path) -> None:
     """Delete a file that no row names; one that cannot be deleted now is left for the next sweep."""
-    reach("file.remove")
     try:
+        reach("file.remove")
         path.unlink(missing_ok=True)
     except OSError:
         return

@@ -342,10 +342,7 @@ class Lab(Reader):
     ) -> None:
         database.executemany(
             "INSERT OR REPLACE INTO ending VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (numbers[e.run], e.epoch, e.ending, record, hash_of(e.state), int(e.state.updates))
-                for e in ended
-            ],
+            [(numbers[e.run], e.epoch, e.ending, record, hash_of(e.state), e.updates) for e in ended],
         )
         for entry in ended:
             self._consolidate(database, numbers[entry.run])
@@ -403,7 +400,7 @@ class Lab(Reader):
 def _state(entry: Progress) -> str:
     if entry.ending is None:
         return "running"
-    return "diverged" if entry.ending == "divergence" else "done"
+    return "diverged" if entry.ending == "diverged" else "done"
 
 
 def _trace_rows(run: int, entry: Progress) -> Iterator[tuple[Any, ...]]:

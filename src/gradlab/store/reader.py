@@ -110,8 +110,8 @@ class Reader:
             ids: Run ids; all runs if not given.
 
         Returns:
-            For each run its id, state, epoch, reason, attempts, backend, seeds, spec and who asked for it
-            (`asked`: study key, title, condition, replicate), sorted by id.
+            For each run its id, state, epoch, reason, attempts, backend, seeds, spec, the text of the `error` that
+            it failed with, and who asked for it (`asked`: study key, title, condition, replicate), sorted by id.
         """
         wanted = self.ids() if ids is None else sorted(ids)
         asked: dict[str, list[dict[str, Any]]] = {}
@@ -122,6 +122,13 @@ class Reader:
         ):
             names = ("study", "title", "condition", "replicate")
             asked.setdefault(run, []).append(dict(zip(names, facts, strict=True)))
+        errors = dict(
+            self._in(
+                "SELECT run.id, a.message FROM attempt a JOIN run ON run.number = a.run "
+                "WHERE run.id IN ({}) AND state = 'failed' AND outcome = 'failed' ORDER BY a.number",
+                wanted,
+            )
+        )
         names = ("id", "state", "epoch", "reason", "attempts", "backend", "start_from", "seeds", "spec")
         table: list[dict[str, Any]] = []
         for row in self._in(
@@ -130,7 +137,8 @@ class Reader:
             wanted,
         ):
             facts = dict(zip(names, row, strict=True))
-            facts |= {"seeds": json.loads(row[7]), "spec": json.loads(row[8]), "asked": asked.get(row[0], [])}
+            facts |= {"seeds": json.loads(row[7]), "spec": json.loads(row[8])}
+            facts |= {"error": errors.get(row[0], ""), "asked": asked.get(row[0], [])}
             table.append(facts)
         return table
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Ending", "Look", "NewRun", "Points", "Progress", "Reason", "RunRow", "Series"]
 
-Reason = Literal["epochs", "rule", "divergence"]
-"""Why a run ended: it reached its horizon, a stopping rule fired, it diverged."""
+Reason = Literal["epochs", "stopped", "diverged"]
+"""Why a run ended: it reached its horizon, its stopping rule stopped it, it diverged."""
 
 Points = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Epochs [k], sorted and without repetition, and values [k] or [k, width]."""
@@ -56,6 +56,7 @@ class Progress:
         beside: What it recorded off the schedule: at the end of the run, or at epochs named one by one.
         ending: Why the run ended with this slice; `None` if it goes on.
         epoch: The epoch reached.
+        updates: Optimizer steps since the run's first epoch.
         thresholds: Losses whose first passage is tracked; `state.passages` holds those reached.
     """
 
@@ -65,6 +66,7 @@ class Progress:
     beside: Series
     ending: Reason | None
     epoch: int
+    updates: int
     thresholds: tuple[float, ...] = ()
 
 

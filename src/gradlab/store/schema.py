@@ -121,11 +121,11 @@ CREATE TABLE checkpoint (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX checkpoint_file ON checkpoint (file);
 
--- every end a run has reached: its horizon, a stopping rule, divergence
+-- every end a run has reached: its horizon, where its rule stopped it, where it diverged
 CREATE TABLE ending (
     run INTEGER NOT NULL REFERENCES run,
     epoch INTEGER NOT NULL,
-    reason TEXT NOT NULL CHECK (reason IN ('epochs', 'rule', 'divergence')),
+    reason TEXT NOT NULL CHECK (reason IN ('epochs', 'stopped', 'diverged')),
     record INTEGER NOT NULL REFERENCES record,
     weights TEXT NOT NULL,
     updates INTEGER NOT NULL,

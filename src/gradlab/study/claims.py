@@ -7,6 +7,7 @@ kind means, and the null that its verdict is judged against, stands in `gradlab.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, overload
 
 from pydantic import model_validator
@@ -442,11 +443,7 @@ def ranked(quantity: str | Quantity, *order: str) -> AllOf:
         raise ValueError("ranked takes at least two levels, the best first")
     q = _quantity(quantity)
     word: Literal["less", "more"] = "less" if q.worst == "high" else "more"
-    return AllOf(
-        claims=tuple(
-            Compare(word=word, quantity=q, a=a, than=b) for a, b in zip(order, order[1:], strict=False)
-        )
-    )
+    return AllOf(claims=tuple(Compare(word=word, quantity=q, a=a, than=b) for a, b in pairwise(order)))
 
 
 def matches(quantity: str | Quantity, value: float, a: str = "", *, read_error: float = 0.0) -> Matches:

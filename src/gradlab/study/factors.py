@@ -149,7 +149,7 @@ def _overridden(study: Study, fields: dict[str, Any], overrides: Mapping[str, An
         )
     plain = study.model_copy(update={**fields, "conditions": {}})
     plain = plain.model_copy(update={"assumed": {}, "quick": {}, "claims": (), "published": (), "zipped": (), "tune": {}})
-    changed = plain.with_settings(overrides)
+    changed = plain.with_settings(overrides, whole=False)
     return {key: getattr(changed, key) for key in SETTINGS}
 
 

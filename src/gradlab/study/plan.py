@@ -228,7 +228,7 @@ def _condition(study: Study, setting: str, combination: Combination, tuned: Mapp
         plain = study.model_copy(
             update={**fields, "conditions": {}, "assumed": {}, "quick": {}, "claims": (), "published": (), "zipped": (), "tune": {}}
         )
-        changed = plain.with_settings(tuned)
+        changed = plain.with_settings(tuned, whole=False)
         fields = {name: getattr(changed, name) for name in SETTINGS}
     spec = spec_of(fields)
     name = combination.label if setting == BASE_SETTING else f"{combination.label} [{setting}]"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Assumed", "Published", "Study"]
 
+PART = "__whole__"
+"""The private keyword by which `with_settings` says whether to check a study as a whole."""
+
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -164,13 +167,13 @@ class Study(Component):
         for name in ("task", "model", "optimizer", "schedule", "stop", "initial"):
             if name in fields:
                 fields[name] = _named_levels(fields[name])
-        fields.pop("kind", None)
+        whole: bool = fields.pop(PART, True)
         try:
             super().__init__(**fields)
         except ValidationError as error:
             problems = problems_of(error, type(self))
             raise StudyError([*problems, *check_raw(fields)]) from None
-        found = check(self)
+        found = check(self) if whole else []
         if found:
             raise StudyError(found)
 
@@ -184,14 +187,16 @@ class Study(Component):
         self._source = source
         return self
 
-    def with_settings(self, overrides: Mapping[str, Any]) -> Study:
+    def with_settings(self, overrides: Mapping[str, Any], *, whole: bool = True) -> Study:
         """A copy with some keys replaced: `{"optimizer.lr": 1e-4, "replicates": 5}`.
 
         Args:
             overrides: Values by key path, as `--set` takes them.
+            whole: Whether to check the result as a whole; a part of a study, such as one of its conditions,
+                may speak of what only the whole study has.
 
         Returns:
-            The changed study, checked again as a whole.
+            The changed study.
 
         Raises:
             StudyError: A key path leads nowhere, or the result is not a valid study.
@@ -200,7 +205,7 @@ class Study(Component):
 
         if not overrides:
             return self
-        changed = Study(**apply(self, overrides))
+        changed = Study(**apply(self, overrides), **{PART: whole})
         changed._source = self._source
         return changed
 

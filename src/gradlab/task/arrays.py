@@ -189,6 +189,36 @@ class Arrays(Component):
         """The purposes for which the data draw random numbers."""
         return frozenset()
 
+    def outline(self) -> Arrays:
+        """A task of one example with the same sizes, for those who have the data already."""
+        classes = {"classes": self.outputs} if self.classifies else {}
+        return Arrays(self.x.values[:1], self.y.values[:1] * 0, **classes)
+
+    @classmethod
+    def from_dataset(cls, train: Any, test: Any = None, *, classes: int | None = None) -> Arrays:
+        """A task from map-style datasets or loaders, read once from the first example to the last.
+
+        Args:
+            train: A dataset of (input, target) pairs, or a `torch.utils.data.DataLoader`, of which the dataset is
+                taken: batches and order are the study's own.
+            test: The same for the test set.
+            classes: Number of classes; by default the largest label plus one.
+
+        Returns:
+            The task, with its data in memory.
+        """
+        x, y = _pairs(train)
+        given: dict[str, Any] = {"x": x, "y": y, "classes": classes}
+        if test is not None:
+            given["test_x"], given["test_y"] = _pairs(test)
+        return cls(**given)
+
+    def tree(self) -> dict[str, Any]:
+        """The declaration as plain data: the file if it came from one, and each array's shape and hash."""
+        tree = {name: getattr(self, name) for name in ("path", "x", "y", "test_x", "test_y", "classes")}
+        plain = {name: str(value) if isinstance(value, Block) else value for name, value in tree.items()}
+        return {"kind": self.kind} | {name: value for name, value in plain.items() if value is not None}
+
     def canonical(self) -> dict[str, Any]:
         """The tree that identity hashes: content, wherever it came from."""
         blocks = {name: getattr(self, name) for name in ("x", "y", "test_x", "test_y")}
@@ -204,12 +234,20 @@ def _arrays_in(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in names if name in file}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read {path} as an .npz file: {error}") from None
     missing = [name for name in names[:2] if name not in found]
     if missing:
         raise ValueError(f"{path} holds no {' and no '.join(missing)}")
     return found
+
+
+def _pairs(dataset: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    import numpy as np
+
+    source = dataset if hasattr(dataset, "__getitem__") else dataset.dataset
+    pairs = [source[index] for index in range(len(source))]
+    return np.stack([np.asarray(x) for x, _ in pairs]), np.stack([np.asarray(y) for _, y in pairs])
 
 
 def _check_pair(prefix: str, x: Block, y: Block) -> None:

@@ -204,6 +204,11 @@ class Function(Component):
         """The target's name or text."""
         return self.target if isinstance(self.target, str) else getattr(self.target, "__name__", "function")
 
+    def tree(self) -> dict[str, Any]:
+        """The declaration as plain data; a callable is its name."""
+        tree = super().tree()
+        return tree if isinstance(self.target, str | Vary) else tree | {"target": self.label()}
+
     def canonical(self) -> dict[str, Any]:
         """The tree that identity hashes; a callable is its source and its values on the domain."""
         tree = super().canonical()

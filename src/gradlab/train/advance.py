@@ -75,7 +75,7 @@ class _Slice:
 
     def run(self, start: State, until: int) -> tuple[State, Trace]:
         """Train, and end the run if it is over."""
-        if start.status in {"stopped", "diverged"} or (start.epoch >= until and start.epoch > 0):
+        if self._over(start, until):
             return start, Trace({})
         state, recorder, watched = self._train(start.copy(), until, ending=until == self._fleet.epochs)
         rule = self._spec.stop
@@ -91,6 +91,11 @@ class _Slice:
             elif state.epoch == self._fleet.epochs:
                 self._end(state, recorder, "done")
         return state, recorder.trace()
+
+    def _over(self, start: State, until: int) -> bool:
+        """Whether nothing is left to do; a run that stands at the horizon may still have to be ended."""
+        ended = start.status in {"stopped", "diverged"} or start.epoch > until
+        return ended or (start.epoch == until and (start.status == "done" or until < self._fleet.epochs))
 
     def _train(
         self, state: State, until: int, *, ending: bool

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gradlab.study.record import Record
 from gradlab.study.spec import Spec
+from gradlab.task.arrays import Arrays
 from gradlab.task.data import Data, build_data
 from gradlab.train.state import State
 
@@ -55,6 +56,13 @@ class Fleet:
     backend: Backend
     data: tuple[Data, ...]
     members: tuple[Member, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the arrays that the task holds, which are in `data` already."""
+        task = self.spec.task
+        if not isinstance(task, Arrays):
+            return dict(vars(self))
+        return vars(self) | {"spec": self.spec.model_copy(update={"task": task.outline()})}
 
 
 @dataclass

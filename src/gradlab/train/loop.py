@@ -71,6 +71,8 @@ class LoopLearner:
         """Train for `len(rates)` epochs and change `state` in place."""
         network = self._loaded(state.weights, state.buffers)
         parameters = _trainable(network)
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
         layers = _Layers(network)
         optimizer = self._optimizer(parameters, state)
         loss = np.full(len(rates), np.nan)
@@ -118,7 +120,10 @@ class LoopLearner:
     def rectified(
         self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]]
     ) -> tuple[list[NDArray[Any]], int]:
-        """Activations `[n, width]` of each `nn.ReLU` on the training inputs; number of hidden units."""
+        """Activations `[n, width]` of each `nn.ReLU` on the training inputs; number of hidden units.
+
+        A rectifier that a module calls as a function is not seen.
+        """
         network = self._loaded(weights, buffers).eval()
         seen: list[NDArray[Any]] = []
 
@@ -213,7 +218,6 @@ class LoopLearner:
             for parameter in _trainable(network):
                 part = weights[first : first + parameter.numel()]
                 parameter.copy_(torch.from_numpy(part.copy()).reshape(parameter.shape))
-                parameter.grad = torch.zeros_like(parameter)
                 first += parameter.numel()
             for name, tensor in _untrained(network):
                 if name in buffers:

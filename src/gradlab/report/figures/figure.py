@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from gradlab.report.frame import NARROW, WIDE, Size, Tables, compose
+from gradlab.report.axes import NARROW, WIDE, Node, Size
+from gradlab.report.frame import Tables, compose
 from gradlab.report.svg import Format, inline, render
 
 __all__ = ["Figure"]
@@ -31,7 +32,7 @@ class Figure:
     name: str
     title: str
     subtitle: str
-    draw: Callable[[Size, Tables], Any] | None = None
+    draw: Callable[[Size, Tables], Node] | None = None
     missing: str = ""
     note: str = ""
 
@@ -41,7 +42,7 @@ class Figure:
             return Markup("")
         label = f"{self.title}. {self.subtitle}"
         definition = compose(self.draw, size)
-        return Markup(inline(definition, prefix=f"{self.name}-{size.name}", label=label))
+        return Markup(inline(definition, prefix=f"{self.name}-{size.name}", label=label, css=size.name))
 
     @cached_property
     def wide(self) -> Markup:
@@ -52,6 +53,24 @@ class Figure:
     def narrow(self) -> Markup:
         """For a phone."""
         return self.svg(NARROW)
+
+    def chart(self, size: Size = WIDE) -> Any:
+        """The figure as an Altair chart, to change or to show in a notebook.
+
+        Args:
+            size: The size.
+
+        Returns:
+            An `altair.Chart`, checked against the Vega-Lite schema.
+
+        Raises:
+            ValueError: There is nothing to draw.
+        """
+        import altair as alt
+
+        if self.draw is None:
+            raise ValueError(f"{self.name}: {self.missing}")
+        return alt.Chart.from_dict(compose(self.draw, size, title=self.title, subtitle=self.subtitle))
 
     def file(self, form: Format, *, scale: float = 2.0) -> bytes:
         """The figure with its words as the content of a file.

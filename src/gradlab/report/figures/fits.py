@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.report.frame import Size, Tables, value_axis
+from gradlab.report.axes import Axis, Node, Size, value_axis
+from gradlab.report.frame import Tables, field, layered, stacked
 from gradlab.report.palette import BAND_OPACITY, INK, Style
 from gradlab.report.summary import quantiles
 
 __all__ = ["Fit", "fits"]
 
 _DRAWN = 320
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Fit:
         return np.where(np.isnan(found), np.inf, found)
 
 
-def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: Tables) -> Any:
+def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: Tables) -> Node:
     """Panels that share both axes, one under the other so that the horizontal detail stays readable.
 
     Args:
@@ -51,26 +52,37 @@ def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: 
         tables: Takes the rows.
 
     Returns:
-        An Altair chart.
+        A Vega-Lite view.
     """
-    import altair as alt
-
     bands = [_band(fit) for fit in shown]
-    everything = np.concatenate([np.concatenate([fit.truth for fit in shown]), *(part for band in bands for part in band)])
+    everything = np.concatenate([
+        np.concatenate([fit.truth for fit in shown]),
+        *(part for band in bands for part in band),
+    ])
     reach = [float(np.nanmin(shown[0].truth)), float(np.nanmax(shown[0].truth))]
     room = 0.35 * (reach[1] - reach[0] or 1.0)
     # A run that is far off would flatten all panels: they reach a third beyond the function at most.
     y_axis = value_axis(np.clip(everything, reach[0] - room, reach[1] + room), "output", log=False)
     x_axis = value_axis(np.concatenate([fit.x for fit in shown]), "x", log=False, pad=0.0)
-    height = 112 if size.name == "wide" else 92
+    height = 118 if size.name == "wide" else 92
     panels = [
-        _panel(fit, band, styles[fit.condition], size, tables, x_axis, y_axis, height, last=index == len(shown) - 1, first=index == 0)
+        _panel(
+            fit,
+            band,
+            styles[fit.condition],
+            size,
+            tables,
+            (x_axis, y_axis),
+            height,
+            last=index == len(shown) - 1,
+            first=index == 0,
+        )
         for index, (fit, band) in enumerate(zip(shown, bands, strict=True))
     ]
-    return alt.vconcat(*panels, spacing=10).resolve_scale(x="shared", y="shared")
+    return stacked(panels, spacing=10)
 
 
-def _band(fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _band(fit: Fit) -> tuple[Floats, Floats, Floats]:
     alive = fit.outputs[np.isfinite(fit.outputs).all(axis=1)]
     if not len(alive):
         empty = np.full_like(fit.x, np.nan)
@@ -80,38 +92,52 @@ def _band(fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[n
 
 
 def _panel(
-    fit: Fit, band: Any, style: Style, size: Size, tables: Tables, x_axis: Any, y_axis: Any, height: int, *, last: bool, first: bool
-) -> Any:
-    import altair as alt
-
+    fit: Fit,
+    band: tuple[Floats, Floats, Floats],
+    style: Style,
+    size: Size,
+    tables: Tables,
+    axes: tuple[Axis, Axis],
+    height: int,
+    *,
+    last: bool,
+    first: bool,
+) -> Node:
+    x_axis, y_axis = axes
     low, middle, high = band
     kept = np.unique(np.linspace(0, len(fit.x) - 1, min(len(fit.x), _DRAWN)).round().astype(int))
     rows = [
-        {"x": float(fit.x[at]), "truth": float(fit.truth[at]), "value": _finite(middle[at]), "low": _finite(low[at]), "high": _finite(high[at])}
+        {
+            "x": float(fit.x[at]),
+            "truth": float(fit.truth[at]),
+            "value": _finite(float(middle[at])),
+            "low": _finite(float(low[at])),
+            "high": _finite(float(high[at])),
+        }
         for at in kept
     ]
     lower = [row for row in rows if row["value"] is not None]
     x = x_axis.encode("x", "x", size, title=last, grid=False, labels=last)
     y = y_axis.encode("value", "y", size, title=first)
-    width = size.full
-    dead = int((~np.isfinite(fit.outputs).all(axis=1)).sum())
-    name = f"{style.symbol} {fit.condition}" + (f"  ({dead} of {len(fit.outputs)} diverged, not drawn)" if dead else "")
+    name = f"{style.symbol} {fit.condition}"
+    halo = {"strokeWidth": 5, "clip": True, "color": INK.rule[0], "opacity": 0.8, "strokeJoin": "round"}
+    area = {"opacity": BAND_OPACITY + 0.08, "clip": True, "color": style.line}
+    stroke = {"strokeWidth": 1.8, "clip": True, "color": style.line}
+    text = {
+        "align": "left",
+        "baseline": "top",
+        "fontSize": size.type,
+        "fontWeight": 600,
+        "color": style.label,
+    }
     layers = [
-        tables(rows).mark_line(strokeWidth=5, clip=True, color=INK.rule[0], opacity=0.8, strokeJoin="round").encode(x=x, y=_as(y, "truth")),
-        tables(lower).mark_area(opacity=BAND_OPACITY + 0.08, clip=True, color=style.line).encode(x=x, y=_as(y, "low"), y2="high:Q"),
-        tables(lower).mark_line(strokeWidth=1.8, clip=True, color=style.line).encode(x=x, y=y),
-        tables([{"text": name}])
-        .mark_text(align="left", baseline="top", fontSize=size.type, fontWeight=600, color=style.label, text=name)
-        .encode(x=alt.value(6), y=alt.value(2)),
+        tables(rows, "line", halo, x=x, y=y | {"field": "truth"}),
+        tables(lower, "area", area, x=x, y=y | {"field": "low"}, y2={"field": "high"}),
+        tables(lower, "line", stroke, x=x, y=y),
+        tables([{"text": name}], "text", text, x={"value": 6}, y={"value": 2}, text=field("text")),
     ]
-    return alt.layer(*layers).properties(width=width, height=height)
+    return layered(layers, size.full, height)
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _as(channel: Any, field: str) -> Any:
-    copy = channel.copy()
-    copy.shorthand = f"{field}:Q"
-    return copy
+    return value if np.isfinite(value) else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.report.frame import HOVER, Size, Tables, colour, value_axis
+from gradlab.report.axes import Node, Size, value_axis
+from gradlab.report.frame import HOVER, Tables, colour, field, layered, shape
 from gradlab.report.numbers import number
 from gradlab.report.palette import Style
 
@@ -27,8 +27,14 @@ class Cloud:
 
 
 def scatter(
-    clouds: Sequence[Cloud], styles: Mapping[str, Style], size: Size, tables: Tables, *, x_title: str, y_title: str
-) -> Any:
+    clouds: Sequence[Cloud],
+    styles: Mapping[str, Style],
+    size: Size,
+    tables: Tables,
+    *,
+    x_title: str,
+    y_title: str,
+) -> Node:
     """A dot per run.
 
     Args:
@@ -40,10 +46,8 @@ def scatter(
         y_title: The second quantity.
 
     Returns:
-        An Altair chart.
+        A Vega-Lite view.
     """
-    import altair as alt
-
     known = {cloud.condition: styles[cloud.condition] for cloud in clouds}
     x = value_axis(np.concatenate([cloud.x for cloud in clouds]), x_title).encode("x", "x", size, grid=True)
     y = value_axis(np.concatenate([cloud.y for cloud in clouds]), y_title).encode("y", "y", size)
@@ -58,10 +62,8 @@ def scatter(
         for a, b, replicate in zip(cloud.x, cloud.y, cloud.replicates, strict=True)
         if np.isfinite(a) and np.isfinite(b)
     ]
-    shape = alt.Scale(domain=list(known), range=[style.marker for style in known.values()])
-    return (
-        tables(rows)
-        .mark_point(filled=True, size=40 if len(rows) < 100 else 18, opacity=0.65)
-        .encode(x=x, y=y, color=colour(known), shape=alt.Shape("condition:N", scale=shape, legend=None), description="text:N")
-        .properties(width=size.full, height=240)
+    dot = {"filled": True, "size": 40 if len(rows) < 100 else 18, "opacity": 0.65}
+    layer = tables(
+        rows, "point", dot, x=x, y=y, color=colour(known), shape=shape(known), description=field("text")
     )
+    return layered([layer], size.full, 240)

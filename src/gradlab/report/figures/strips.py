@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.report.frame import HOVER, Axis, Size, Tables, colour, epoch_axis, value_axis
+from gradlab.report.axes import Axis, Node, Size, epoch_axis, value_axis
+from gradlab.report.frame import HOVER, Tables, colour, field, layered, pixels, shape
 from gradlab.report.numbers import epoch, interval, number
 from gradlab.report.palette import INK, Style
 from gradlab.report.summary import median, median_interval
 
 __all__ = ["Row", "strips"]
 
-ROW = 58
+ROW, DOTS = 58, 37
+"""Height of a row, and where its dots are, in pixels."""
 _Rows = list[dict[str, Any]]
 
 
@@ -39,14 +41,16 @@ class Row:
     replicates: NDArray[np.int64]
     published: tuple[float, str] | None = None
 
-    def summary(self, *, epochs: bool) -> str:
-        """Median, interval and n in words."""
+    def summary(self, *, epochs: bool, letters: int) -> str:
+        """Median, interval and n, as much of it as fits into so many letters."""
         defined = self.values[~np.isnan(self.values)]
         if not len(defined):
             return "no value in any run"
         said = epoch(median(defined)) if epochs else number(median(defined), 3, typographic=True)
         bounds = interval(median_interval(defined), epochs=epochs, typographic=True)
-        return f"median {said} {bounds}".rstrip() + f", n = {len(defined)}"
+        short = f"{said} {bounds}".rstrip()
+        longest = (f"median {short}, n = {len(defined)}", f"median {short}", short, said)
+        return next((text for text in longest if len(text) <= letters), said)
 
 
 def strips(
@@ -60,7 +64,7 @@ def strips(
     lane: str = "never",
     log: bool | None = None,
     reference: float | None = None,
-) -> Any:
+) -> Node:
     """A row of dots per condition.
 
     Args:
@@ -75,14 +79,14 @@ def strips(
         reference: A value that the claim names, drawn as a dashed line.
 
     Returns:
-        An Altair chart.
+        A Vega-Lite view.
     """
-    import altair as alt
-
     width = size.width - 16
     height = ROW * len(rows) + 4
     finite = np.concatenate([row.values[np.isfinite(row.values)] for row in rows] or [np.empty(0)])
-    extra = [row.published[0] for row in rows if row.published] + ([reference] if reference is not None else [])
+    extra = [row.published[0] for row in rows if row.published] + (
+        [reference] if reference is not None else []
+    )
     lost = any(np.isinf(row.values).any() for row in rows)
     lane_width = 56.0 if lost else 0.0
     inner = width - lane_width
@@ -92,67 +96,96 @@ def strips(
     lane_at = axis.at(inner + lane_width * 0.55, inner)
     whole = Axis(axis.low, far, axis.log, axis.ticks, axis.names, title)
     if lost:
-        whole = Axis(axis.low, far, axis.log, (*axis.ticks, lane_at), (*axis.names, lane), title)
+        # Ticks that would touch the name of the lane go.
+        free = [
+            (tick, name)
+            for tick, name in zip(axis.ticks, axis.names, strict=True)
+            if axis.place(tick, inner) < inner + lane_width * 0.55 - 62
+        ]
+        ticks, names = [*(tick for tick, _ in free), lane_at], [*(name for _, name in free), lane]
+        whole = Axis(axis.low, far, axis.log, tuple(ticks), tuple(names), title)
     x = whole.encode("value", "x", size, grid=False)
     known = {row.condition: styles[row.condition] for row in rows}
     shade = colour(known)
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[height, 0], nice=False, zero=False), axis=None)
-    every = [
-        {**dot, "condition": row.condition}
-        for index, row in enumerate(rows)
-        for dot in _dots(row, index, axis, inner, lane_at, epochs=epochs)
-    ]
-    many = max((len(row.values) for row in rows), default=0)
-    layers: list[Any] = []
+    y = pixels("y", height)
+    places = [(ROW * index, row) for index, row in enumerate(rows)]
+    text = {"baseline": "middle", "fontSize": size.type}
+    layers: list[Node] = []
     if lost:
-        layers.append(
-            tables([{"value": axis.high, "y": ROW * index + 24, "to": ROW * index + 52} for index in range(len(rows))])
-            .mark_rule(strokeDash=[2, 3], color=INK.rule[0])
-            .encode(x=x, y=y, y2="to:Q")
-        )
-    if reference is not None:
+        lane_line = [{"value": axis.high, "y": top + 24, "to": top + 52} for top, _ in places]
         layers.append(
             tables(
-                [
-                    {"value": reference, "y": ROW * index + 22, "to": ROW * index + 54,
-                     "text": f"{HOVER}named in the claim: {number(reference)}"}
-                    for index in range(len(rows))
-                ]
+                lane_line, "rule", {"strokeDash": [2, 3], "color": INK.rule[0]}, x=x, y=y, y2={"field": "to"}
             )
-            .mark_rule(strokeDash=[5, 4], color=INK.soft[0])
-            .encode(x=x, y=y, y2="to:Q", description="text:N")
         )
+    if reference is not None:
+        said = f"{HOVER}named in the claim: {number(reference)}"
+        line = [{"value": reference, "y": top + 22, "to": top + 54, "text": said} for top, _ in places]
+        look = {"strokeDash": [5, 4], "color": INK.soft[0]}
+        layers.append(tables(line, "rule", look, x=x, y=y, y2={"field": "to"}, description=field("text")))
+    headings = [
+        {"y": top + 13, "condition": row.condition, "text": f"{styles[row.condition].symbol} {row.condition}"}
+        for top, row in places
+    ]
+    summaries = [
+        {"y": top + 13, "text": row.summary(epochs=epochs, letters=_letters(row, width, size))}
+        for top, row in places
+    ]
+    dots = [
+        {**dot, "condition": row.condition}
+        for top, row in places
+        for dot in _dots(row, top + DOTS, axis, inner, lane_at, epochs=epochs)
+    ]
+    many = max((len(row.values) for row in rows), default=0)
+    dot = {"filled": True, "size": 34 if many <= 40 else 14, "opacity": 0.62}
+    bar = {"strokeWidth": 9, "opacity": 0.22, "strokeCap": "round"}
+    tick = {"thickness": 2.6, "size": 26, "opacity": 1}
+    dark = colour(known, label=True)
     layers += [
-        tables([{"value": axis.low, "y": ROW * index + 13, "condition": row.condition,
-                 "text": f"{styles[row.condition].symbol} {row.condition}"} for index, row in enumerate(rows)])
-        .mark_text(align="left", baseline="middle", fontSize=size.type + 0.5, fontWeight=600, dx=0)
-        .encode(x=alt.value(0), y=y, text="text:N", color=colour(known, label=True)),
-        tables([{"y": ROW * index + 13, "text": row.summary(epochs=epochs)} for index, row in enumerate(rows)])
-        .mark_text(align="right", baseline="middle", fontSize=size.type, color=INK.soft[0])
-        .encode(x=alt.value(width), y=y, text="text:N"),
-        tables(_bars(rows, axis))
-        .mark_rule(strokeWidth=9, opacity=0.22, strokeCap="round")
-        .encode(x=x, x2="high:Q", y=y, color=shade),
-        tables(every)
-        .mark_point(filled=True, size=34 if many <= 40 else 14, opacity=0.62)
-        .encode(x=x, y=y, color=shade, shape=_shape(known), description="text:N"),
-        tables(_medians(rows, axis, lane_at))
-        .mark_tick(thickness=2.6, size=26, opacity=1)
-        .encode(x=x, y=y, color=colour(known, label=True)),
+        tables(
+            headings,
+            "text",
+            text | {"align": "left", "fontWeight": 600},
+            x={"value": 0},
+            y=y,
+            text=field("text"),
+            color=dark,
+        ),
+        tables(
+            summaries,
+            "text",
+            text | {"align": "right", "color": INK.soft[0]},
+            x={"value": width},
+            y=y,
+            text=field("text"),
+        ),
+        tables(_bars(rows, axis), "rule", bar, x=x, x2={"field": "high"}, y=y, color=shade),
+        tables(dots, "point", dot, x=x, y=y, color=shade, shape=shape(known), description=field("text")),
+        tables(_medians(rows, lane_at), "tick", tick, x=x, y=y, color=dark),
     ]
     marks = [
-        {"value": row.published[0], "y": ROW * index + 37, "condition": row.condition,
-         "text": f"{HOVER}published: {number(row.published[0])}{' (' + row.published[1] + ')' if row.published[1] else ''}"}
-        for index, row in enumerate(rows)
+        {
+            "value": row.published[0],
+            "y": top + DOTS,
+            "condition": row.condition,
+            "text": f"{HOVER}{_published(*row.published)}",
+        }
+        for top, row in places
         if row.published
     ]
     if marks:
-        layers.append(
-            tables(marks)
-            .mark_point(shape="diamond", size=110, fill=INK.paper[0], strokeWidth=1.8, opacity=1)
-            .encode(x=x, y=y, color=shade, description="text:N")
-        )
-    return alt.layer(*layers).resolve_scale(color="independent").properties(width=width, height=height)
+        diamond = {"shape": "diamond", "size": 110, "fill": INK.paper[0], "strokeWidth": 1.8, "opacity": 1}
+        layers.append(tables(marks, "point", diamond, x=x, y=y, color=shade, description=field("text")))
+    return layered(layers, width, height)
+
+
+def _letters(row: Row, width: float, size: Size) -> int:
+    """How many letters the summary may have beside the condition's name."""
+    return int(width / (size.type * 0.56)) - int(1.15 * len(row.condition)) - 4
+
+
+def _published(value: float, note: str) -> str:
+    return f"published: {number(value)}" + (f" ({note})" if note else "")
 
 
 def _axis(values: NDArray[np.float64], title: str, size: Size, *, epochs: bool, log: bool | None) -> Axis:
@@ -164,14 +197,7 @@ def _axis(values: NDArray[np.float64], title: str, size: Size, *, epochs: bool, 
     return value_axis(values, title, log=log)
 
 
-def _shape(styles: Mapping[str, Style]) -> Any:
-    import altair as alt
-
-    domain = alt.Scale(domain=list(styles), range=[style.marker for style in styles.values()])
-    return alt.Shape("condition:N", scale=domain, legend=None)
-
-
-def _dots(row: Row, index: int, axis: Axis, width: float, lane_at: float, *, epochs: bool) -> _Rows:
+def _dots(row: Row, middle: float, axis: Axis, width: float, lane_at: float, *, epochs: bool) -> _Rows:
     """Dots with small vertical steps where they would cover each other."""
     places: list[tuple[float, float, float, int]] = []
     radius = 6.4 if len(row.values) <= 40 else 4.2
@@ -186,7 +212,7 @@ def _dots(row: Row, index: int, axis: Axis, width: float, lane_at: float, *, epo
     return [
         {
             "value": lane_at if np.isinf(value) else value,
-            "y": ROW * index + 37 + offset,
+            "y": middle + offset,
             "text": f"{HOVER}{row.condition}, replicate {replicate}: {epoch(value) if epochs else number(value)}",
         }
         for value, offset, _, replicate in places
@@ -209,14 +235,14 @@ def _bars(rows: Sequence[Row], axis: Axis) -> _Rows:
         found = median_interval(row.values)
         if found and np.isfinite(found[0]):
             low, high = (float(np.clip(bound, axis.low, axis.high)) for bound in found)
-            bars.append({"value": low, "high": high, "y": ROW * index + 37, "condition": row.condition})
+            bars.append({"value": low, "high": high, "y": ROW * index + DOTS, "condition": row.condition})
     return bars
 
 
-def _medians(rows: Sequence[Row], axis: Axis, lane_at: float) -> _Rows:
+def _medians(rows: Sequence[Row], lane_at: float) -> _Rows:
     found = [(index, row.condition, median(row.values)) for index, row in enumerate(rows)]
     return [
-        {"value": lane_at if np.isinf(value) else value, "y": ROW * index + 37, "condition": name}
+        {"value": lane_at if np.isinf(value) else value, "y": ROW * index + DOTS, "condition": name}
         for index, name, value in found
         if not np.isnan(value)
     ]

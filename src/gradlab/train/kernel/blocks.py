@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from numba.core import types
-from numba.extending import intrinsic
 
-from gradlab.train.kernel.vector import BLOCK, GROUP, Emitter
+from gradlab.train.kernel.vector import BLOCK, GROUP, STRIP, Emitter, emitted
 
 PLAIN, RELU, LEAKY, RELU_SLOPE, LEAKY_SLOPE, TANH_SLOPE = range(6)
 """What happens to a block before it is stored: nothing, an activation, or times an activation's derivative."""
@@ -67,7 +66,7 @@ def _column_groups(e: Emitter, columns: Any, body: Callable[[int, Any], None]) -
         done, size = e.offset(done, (count, width)), size // 2
 
 
-@intrinsic
+@emitted
 def product(
     typing: Any,
     rows: Any,
@@ -139,7 +138,7 @@ def product(
     return signature, generate
 
 
-@intrinsic
+@emitted
 def outer(
     typing: Any,
     rows: Any,
@@ -155,7 +154,7 @@ def outer(
 ) -> Any:
     """gradient[first + q row_step + p] += sum over columns of delta[q] * source[p].
 
-    q runs over `rows`, p over `inputs` (each at most `BLOCK`).
+    q runs over `rows` (at most `BLOCK`), p over `inputs` (at most `STRIP`).
     """
     index = types.int64
     signature = types.void(index, index, tile, index, index, index, index, gradient, index, index)
@@ -167,7 +166,7 @@ def outer(
         g = pointer(context, builder, sig.args[7], g)
         count = builder.udiv(columns, e.index(e.lanes))
         shape = e.offset(n, (m, e.index(16)))
-        pairs = [16 * q + p for q in range(1, BLOCK + 1) for p in range(1, BLOCK + 1)]
+        pairs = [16 * q + p for q in range(1, BLOCK + 1) for p in range(1, STRIP + 1)]
         with e.cases(shape, pairs) as choices:
             for choice in choices:
                 size, width = divmod(choice, 16)
@@ -191,7 +190,7 @@ def outer(
     return signature, generate
 
 
-@intrinsic
+@emitted
 def row_sums(
     typing: Any, rows: Any, tile: Any, deltas: Any, stride: Any, columns: Any, gradient: Any, first: Any
 ) -> Any:
@@ -222,7 +221,7 @@ def row_sums(
     return signature, generate
 
 
-@intrinsic
+@emitted
 def tanh_row(typing: Any, buffer: Any, first: Any, columns: Any) -> Any:
     """buffer[first + n] = tanh(buffer[first + n]) for n below `columns`."""
     signature = types.void(buffer, types.int64, types.int64)
@@ -242,4 +241,3 @@ def tanh_row(typing: Any, buffer: Any, first: Any, columns: Any) -> Any:
 def _add(e: Emitter, pointer: Any, index: Any, value: Any) -> None:
     address = e.builder.gep(pointer, [index])
     e.builder.store(e.builder.fadd(e.builder.load(address), value), address)
-

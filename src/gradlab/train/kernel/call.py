@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from gradlab.train.kernel.epochs import run
+from gradlab.train.kernel.layout import ACTIVATIONS, LOSSES, Net, Samples, aligned, make_row, make_tile
 from gradlab.train.kernel.program import Array, Measured, Program
-from gradlab.train.kernel.sample import make_row
-from gradlab.train.kernel.tile import ACTIVATIONS, LOSSES, Net, Samples, aligned, make_tile
 from gradlab.train.kernel.update import OPTIMIZERS, Rule
 from gradlab.train.kernel.vector import VECTOR_BYTES
+
+_OWN = ("C", "W")
+"""Compiled code takes contiguous writable arrays: another kind would be compiled for anew."""
 
 
 def train(
@@ -57,20 +59,20 @@ def train(
         raise ValueError(f"slots must be {program.slots}: {tuple(slots)}")
     for name, slot in slots.items():
         _check(f"slots[{name!r}]", slot, (size,), weights.dtype)
-    batch = data.count if batch_size is None else min(batch_size, data.count)
+    batch = data.size if batch_size is None else min(batch_size, data.size)
     if batch < 1:
         raise ValueError(f"batch_size must be at least 1: {batch_size}")
     places = np.zeros((1, 0), np.int32)
-    if order is not None and batch < data.count:
-        _check("order", order, (epochs, data.count), np.dtype(np.int32))
-        if order.size and not (order.min() >= 0 and order.max() < data.count):
-            raise ValueError(f"order must hold indices from 0 to {data.count - 1}")
-        places = np.require(order, requirements="CW")
-    mask = np.zeros(epochs, np.uint8) if measure is None else np.require(measure, np.uint8, "CW")
+    if order is not None and batch < data.size:
+        _check("order", order, (epochs, data.size), np.dtype(np.int32))
+        if order.size and not (order.min() >= 0 and order.max() < data.size):
+            raise ValueError(f"order must hold indices from 0 to {data.size - 1}")
+        places = np.require(order, requirements=_OWN)
+    mask = np.zeros(epochs, np.uint8) if measure is None else np.require(measure, np.uint8, _OWN)
     if mask.shape != (epochs,):
         raise ValueError(f"measure must have shape ({epochs},): {mask.shape}")
-    full_tile = make_tile(program.widths, weights.dtype, data.count)
-    batch_tile = full_tile if batch == data.count else make_tile(program.widths, weights.dtype, batch)
+    full_tile = make_tile(program.widths, weights.dtype, data.size)
+    batch_tile = full_tile if batch == data.size else make_tile(program.widths, weights.dtype, batch)
     # The pass over a single sample reads and writes up to a vector past the end.
     work, gradient, probe, slot1, slot2 = (aligned(size + VECTOR_BYTES, weights.dtype) for _ in range(5))
     work[:size] = weights
@@ -82,9 +84,10 @@ def train(
     loss = np.full(epochs, np.nan)
     squares, batch_squares = np.full((2, epochs, layers, 2), np.nan)
     updates, done, finite = run(
-        net, _rule(program), data, batch, places, np.require(lr, np.float64, "CW"), work, slot1, slot2,
+        net, _rule(program), data, batch, places, np.require(lr, np.float64, _OWN), work, slot1, slot2,
         updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask,
-        make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares, batch_squares, probe[:0],
+        make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares,
+        batch_squares, probe[:0],
     )  # fmt: skip
     weights[:] = work[:size]
     for own, given in ((slot1, first), (slot2, second)):
@@ -118,14 +121,15 @@ def evaluate(
     """
     data, dtype = _samples(program, x, y, weights), weights.dtype
     slope, loss = aligned(program.parameters if gradient else 0, dtype), np.empty(1)
-    outputs = np.empty(program.widths[-1] * data.count, dtype)
-    tile, none, unmeasured = make_tile(program.widths, dtype, data.count), slope[:0], np.empty((0, 0, 0))
+    outputs = np.empty(program.widths[-1] * data.size, dtype)
+    tile, none, unmeasured = make_tile(program.widths, dtype, data.size), slope[:0], np.empty((0, 0, 0))
     run(
-        _net(program), _rule(program), data, data.count, np.zeros((1, 0), np.int32), loss[:0],
-        np.require(weights, requirements="CW"), none, none, 0, False, program.objective == "sum_of_outputs",
-        np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured, unmeasured, outputs,
+        _net(program), _rule(program), data, data.size, np.zeros((1, 0), np.int32), loss[:0],
+        np.require(weights, requirements=_OWN), none, none, 0, False, program.objective == "sum_of_outputs",
+        np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured,
+        unmeasured, outputs,
     )  # fmt: skip
-    return float(loss[0]), slope if gradient else None, outputs.reshape(program.widths[-1], data.count)
+    return float(loss[0]), slope if gradient else None, outputs.reshape(program.widths[-1], data.size)
 
 
 def hidden(program: Program, weights: Array, x: Array) -> list[Array]:
@@ -181,7 +185,12 @@ def _net(program: Program) -> Net:
     rows = np.zeros(len(widths) + 2, np.int64)
     rows[1:] = np.cumsum([*widths, max(widths[1:])])
     return Net(
-        widths, starts, rows, ACTIVATIONS.index(program.activation), LOSSES.index(program.loss), float(program.slope)
+        widths,
+        starts,
+        rows,
+        ACTIVATIONS.index(program.activation),
+        LOSSES.index(program.loss),
+        float(program.slope),
     )
 
 
@@ -199,7 +208,7 @@ def _rule(program: Program) -> Rule:
 
 
 def _samples(program: Program, x: Array, y: Array, weights: Array) -> Samples:
-    if weights.dtype not in (np.float32, np.float64):
+    if weights.dtype.name not in {"float32", "float64"}:
         raise ValueError(f"weights must be float32 or float64: {weights.dtype}")
     dtype = weights.dtype
     _check("weights", weights, (program.parameters,), dtype)
@@ -213,11 +222,11 @@ def _samples(program: Program, x: Array, y: Array, weights: Array) -> Samples:
             raise ValueError(f"y must be {count} integer labels: {y.dtype} {y.shape}")
         if not (y.min() >= 0 and y.max() < out):
             raise ValueError(f"labels must be from 0 to {out - 1}: {y.min()} to {y.max()}")
-        labels = np.require(y, np.int64, "CW")
+        labels = np.require(y, np.int64, _OWN)
     else:
         _check("y", y, (out, count), dtype)
-        targets = np.require(y.T, dtype, "CW").reshape(-1)
-    return Samples(cast(Array, np.require(x.T, dtype, "CW")).reshape(-1), targets, labels, count)
+        targets = np.require(y.T, dtype, _OWN).reshape(-1)
+    return Samples(np.require(x.T, dtype, _OWN).reshape(-1), targets, labels, count)
 
 
 def _check(name: str, value: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from gradlab.train.kernel.blocks import (
     LEAKY,
@@ -19,103 +16,9 @@ from gradlab.train.kernel.blocks import (
     row_sums,
     tanh_row,
 )
-from gradlab.train.kernel.vector import BLOCK, VECTOR_BYTES, compiled, inlined, lanes
-
-ACTIVATIONS = ("identity", "relu", "leaky_relu", "tanh")
-IDENTITY, RECTIFIED, LEAKY_RECTIFIED, TANH = range(4)
-LOSSES = ("mse", "cross_entropy")
-MSE, CROSS_ENTROPY = range(2)
-
-_CACHE = 400_000
-"""Bytes of activations that a tile may take: well inside a core's second-level cache."""
-_MOST_COLUMNS = 512
-
-
-class Net(NamedTuple):
-    """The network as compiled code sees it; L layers.
-
-    Attributes:
-        widths: `int64[L + 1]`, inputs first.
-        parameters: `int64[L + 1]`, where each layer's weights begin in the flat vector; last, its length.
-        rows: `int64[L + 3]`, the first row in the tile of each layer's activations, then of the two buffers of deltas.
-        activation: index into `ACTIVATIONS`.
-        loss: index into `LOSSES`.
-        slope: of the leaky rectifier.
-    """
-
-    widths: Any
-    parameters: Any
-    rows: Any
-    activation: int
-    loss: int
-    slope: float
-
-
-class Samples(NamedTuple):
-    """A training set as compiled code sees it, flat and one sample after another.
-
-    Attributes:
-        inputs: `[n * in]`.
-        targets: `[n * out]`, or empty.
-        labels: `int64[n]`, or empty.
-        count: n.
-    """
-
-    inputs: Any
-    targets: Any
-    labels: Any
-    count: int
-
-
-class Tile(NamedTuple):
-    """Scratch for one tile: every layer's activations, then two buffers of deltas.
-
-    Attributes:
-        values: the numbers, rows `stride` apart.
-        zeros: `[BLOCK]` zeros, the bias of a backward product.
-        stride: numbers from one row to the next.
-        columns: most samples in a tile, a multiple of the vector's lanes.
-    """
-
-    values: Any
-    zeros: Any
-    stride: int
-    columns: int
-
-
-def tile_columns(widths: tuple[int, ...], itemsize: int, batch: int) -> int:
-    """How many samples a tile holds: all of the batch if its activations fit the cache.
-
-    >>> tile_columns((1, 5, 5, 1), 4, 500)
-    512
-    """
-    unit = lanes(itemsize)
-    rows = sum(widths) + 2 * max(widths[1:])
-    fit = max(_CACHE // (rows * itemsize) // (4 * unit) * (4 * unit), 4 * unit)
-    return min(fit, _MOST_COLUMNS, -(-batch // unit) * unit)
-
-
-def make_tile(widths: tuple[int, ...], dtype: np.dtype[Any], batch: int) -> Tile:
-    """Allocate the scratch for batches of `batch` samples."""
-    columns = tile_columns(widths, dtype.itemsize, batch)
-    # One vector more than the columns, so that rows do not all start in the same cache set.
-    stride = columns + lanes(dtype.itemsize)
-    rows = sum(widths) + 2 * max(widths[1:])
-    return Tile(aligned(rows * stride, dtype), np.zeros(BLOCK, dtype), stride, columns)
-
-
-def aligned(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Zeros whose first number begins a cache line."""
-    line = 64 // dtype.itemsize
-    room = np.zeros(size + line, dtype)
-    skip = (-room.ctypes.data % 64) // dtype.itemsize
-    return room[skip : skip + size]
-
-
-@compiled
-def lanes_of(values: Any) -> int:
-    """Lanes of a vector of this array's numbers."""
-    return VECTOR_BYTES // values.itemsize
+from gradlab.train.kernel.layout import LEAKY_RECTIFIED, MSE, RECTIFIED, TANH, lanes_of
+from gradlab.train.kernel.losses import cross_entropy, squared_error
+from gradlab.train.kernel.vector import BLOCK, STRIP, compiled, inlined
 
 
 @inlined
@@ -160,59 +63,6 @@ def _forward(net: Any, weights: Any, tile: Any, padded: Any) -> None:
                 tanh_row(tile.values, target + unit * tile.stride, padded)
 
 
-@compiled
-def _squared_error(net: Any, data: Any, order: Any, first: Any, count: Any, tile: Any, delta: Any, scale: Any) -> float:
-    layers = net.widths.size - 1
-    width = net.widths[layers]
-    values, stride = tile.values, tile.stride
-    total = 0.0
-    # Slices, because an index that may be negative keeps a loop from being vectorised.
-    for unit in range(width):
-        start = (net.rows[layers] + unit) * stride
-        outputs = values[start : start + count]
-        errors = values[delta + unit * stride : delta + unit * stride + count]
-        if order.size:
-            samples = order[first : first + count]
-            for column in range(count):
-                errors[column] = data.targets[samples[column] * width + unit]
-        else:
-            targets = data.targets[first * width + unit : (first + count) * width]
-            for column in range(count):
-                errors[column] = targets[column * width]
-        for column in range(count):
-            errors[column] = outputs[column] - errors[column]
-        for column in range(count):
-            total += errors[column] * errors[column]
-        for column in range(count):
-            errors[column] *= scale
-    return total
-
-
-@compiled
-def _cross_entropy(net: Any, data: Any, order: Any, first: Any, count: Any, tile: Any, delta: Any, scale: Any) -> float:
-    layers = net.widths.size - 1
-    width = net.widths[layers]
-    values, stride = tile.values, tile.stride
-    output = net.rows[layers] * stride
-    total = 0.0
-    for column in range(count):
-        sample = order[first + column] if order.size else first + column
-        label = data.labels[sample]
-        largest = values[output + column]
-        for unit in range(1, width):
-            largest = max(largest, values[output + unit * stride + column])
-        mass = values.dtype.type(0)
-        for unit in range(width):
-            power = math.exp(values[output + unit * stride + column] - largest)
-            values[delta + unit * stride + column] = power
-            mass += power
-        total += math.log(mass) - (values[output + label * stride + column] - largest)
-        for unit in range(width):
-            place = delta + unit * stride + column
-            values[place] = scale * (values[place] / mass - (1 if unit == label else 0))
-    return total
-
-
 @inlined
 def _backward(net: Any, weights: Any, tile: Any, padded: Any, delta: Any, spare: Any, gradient: Any) -> None:
     layers = net.widths.size - 1
@@ -229,15 +79,23 @@ def _backward(net: Any, weights: Any, tile: Any, padded: Any, delta: Any, spare:
         inputs, width = net.widths[layer], net.widths[layer + 1]
         start = net.parameters[layer]
         source = net.rows[layer] * stride
-        across = (inputs + BLOCK - 1) // BLOCK
+        strips = (inputs + STRIP - 1) // STRIP
         blocks = (width + BLOCK - 1) // BLOCK
         row = 0
         for block in range(blocks):
             size = width // blocks + (1 if block < width % blocks else 0)
-            row_sums(size, tile.values, delta + row * stride, stride, padded, gradient, start + inputs * width + row)
+            row_sums(
+                size,
+                tile.values,
+                delta + row * stride,
+                stride,
+                padded,
+                gradient,
+                start + inputs * width + row,
+            )
             column = 0
-            for part in range(across):
-                some = inputs // across + (1 if part < inputs % across else 0)
+            for strip in range(strips):
+                some = inputs // strips + (1 if strip < inputs % strips else 0)
                 outer(
                     size, some, tile.values, delta + row * stride, source + column * stride, stride, padded,
                     gradient, start + row * inputs + column, inputs,
@@ -245,6 +103,7 @@ def _backward(net: Any, weights: Any, tile: Any, padded: Any, delta: Any, spare:
                 column += some
             row += size
         if layer:
+            across = (inputs + BLOCK - 1) // BLOCK
             column = 0
             for part in range(across):
                 some = inputs // across + (1 if part < inputs % across else 0)
@@ -297,13 +156,13 @@ def batch_pass(
             _load(net, data, order, first + start, size, padded, tile)
         _forward(net, weights, tile, padded)
         if net.loss == MSE:
-            total += _squared_error(net, data, order, first + start, size, tile, delta, scale)
+            total += squared_error(net, data, order, first + start, size, tile, delta, scale)
         else:
-            total += _cross_entropy(net, data, order, first + start, size, tile, delta, scale)
+            total += cross_entropy(net, data, order, first + start, size, tile, delta, scale)
         if outputs.size:
             for o in range(width):
                 row = (net.rows[layers] + o) * stride
-                place = o * data.count + first + start
+                place = o * data.size + first + start
                 for column in range(size):
                     outputs[place + column] = tile.values[row + column]
         if gradient.size:

@@ -6,7 +6,7 @@ that matter are therefore emitted directly on vector values; everything else sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils
+from numba.extending import intrinsic
 
 FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 """Liberties for compiled arithmetic. Never `nnan` or `ninf`: a divergence must stay visible as NaN."""
@@ -37,6 +38,11 @@ def compiled(function: Callable[..., Any], cache: bool = False) -> Callable[...,
     return njit(cache=cache, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
 
 
+def emitted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that compiled code can call from one that emits its body."""
+    return intrinsic(function)
+
+
 _INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
 
@@ -53,12 +59,12 @@ def _registers() -> tuple[int, int]:
     return 16, 16
 
 
-import os
 VECTOR_BYTES, _REGISTERS = _registers()
-VECTOR_BYTES=int(os.environ.get('VB',VECTOR_BYTES))
-BLOCK = int(os.environ.get('BL',0)) or 5 if _REGISTERS >= 32 else 3
+BLOCK = 5 if _REGISTERS >= 32 else 3
 """Rows (of weights or activations) that one block keeps in registers together."""
-GROUP = int(os.environ.get('GR',0)) or 4 if _REGISTERS >= 32 else 2
+STRIP = 3 if _REGISTERS >= 32 else 2
+"""Rows of activations that meet `BLOCK` rows of deltas in registers: a block of weights' gradients, one vector sums."""
+GROUP = 4 if _REGISTERS >= 32 else 2
 """Vectors of batch columns that one block keeps in registers together."""
 
 
@@ -110,9 +116,7 @@ class Emitter:
     def load(self, pointer: Any, index: Any) -> Any:
         """Load the vector that starts at `pointer[index]`."""
         address = self.builder.gep(pointer, [index])
-        return self.builder.load(
-            self.builder.bitcast(address, self.vector.as_pointer()), align=self.itemsize
-        )
+        return self.builder.load(self.builder.bitcast(address, self.vector.as_pointer()), align=self.itemsize)
 
     def store(self, value: Any, pointer: Any, index: Any) -> None:
         """Store a vector so that it starts at `pointer[index]`."""
@@ -156,7 +160,8 @@ class Emitter:
         position, per = _bit_reversed(self.lanes), self.lanes
         folded = [self._folded(vectors[start : start + per]) for start in range(0, len(vectors), per)]
         return [
-            self.builder.extract_element(folded[k // per], _LANE(position[k % per])) for k in range(len(vectors))
+            self.builder.extract_element(folded[k // per], _LANE(position[k % per]))
+            for k in range(len(vectors))
         ]
 
     def sum_vector(self, vectors: Sequence[Any]) -> Any:
@@ -187,13 +192,13 @@ class Emitter:
         return self.builder.fadd(*parts)
 
     @contextmanager
-    def loop(self, count: Any) -> Iterator[Any]:
+    def loop(self, count: Any) -> Generator[Any]:
         """Repeat the body for index 0 to `count` - 1."""
         with cgutils.for_range(self.builder, count, intp=_INDEX) as loop:
             yield loop.index
 
     @contextmanager
-    def cases(self, value: Any, choices: Sequence[int]) -> Iterator[Iterator[int]]:
+    def cases(self, value: Any, choices: Sequence[int]) -> Generator[Iterator[int]]:
         """A switch: iterate over the choices and emit each one's body."""
         end = self.builder.append_basic_block("cases.end")
         blocks = [self.builder.append_basic_block(f"case.{choice}") for choice in choices]

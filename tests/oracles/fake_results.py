@@ -66,6 +66,7 @@ class FakeResult:
     environment: Mapping[str, Any] = field(default_factory=dict)
     command: str = "gradlab run reports/002/sim-sinc --replicates 20"
     digest: str = "9f31c07d5a2b4e88c1d0"
+    notes: Sequence[str] = ()
     settings: Sequence[str] = ("as declared",)
     traces: dict[str, dict[str, Series]] = field(default_factory=dict)
     ends: dict[str, list[str]] = field(default_factory=dict)
@@ -81,12 +82,17 @@ class FakeResult:
         series = self.traces[name][condition]
         n = len(series.replicates)
         states = self.ends[condition]
-        if text == "epochs":
+        if text.startswith("flag_"):
+            values = np.zeros(n)
+            values[: self.flagged[condition][text[5:]]] = 1.0
+        elif text == "epochs":
             values = np.full(n, float(series.epochs[-1]))
         elif text.startswith("epochs_to"):
             threshold = float(text.rsplit(",", 1)[1].strip(" )"))
             reached = series.values < threshold
-            values = np.where(reached.any(axis=1), series.epochs[reached.argmax(axis=1)], np.inf).astype(float)
+            values = np.where(reached.any(axis=1), series.epochs[reached.argmax(axis=1)], np.inf).astype(
+                float
+            )
         else:
             values = series.values[:, -1].copy()
             values[np.array(states) == "diverged"] = np.inf
@@ -187,8 +193,14 @@ def make(
             "loss": "mse",
             "dtype": "float32",
         }
-        conditions.append(Condition(name, {"model": name}, Spec(tree), epochs, 572 if kind == "medium" else 571))
-    runs = [SimpleNamespace(id=f"{hash((c, r)) & 0xFFFFFFFFFFFF:020x}", condition=c, replicate=r) for c in names for r in range(n)]
+        conditions.append(
+            Condition(name, {"model": name}, Spec(tree), epochs, 572 if kind == "medium" else 571)
+        )
+    runs = [
+        SimpleNamespace(id=f"{hash((c, r)) & 0xFFFFFFFFFFFF:020x}", condition=c, replicate=r)
+        for c in names
+        for r in range(n)
+    ]
     settings: dict[str, Any] = {
         "title": title,
         "question": None,
@@ -211,7 +223,9 @@ def make(
     budgeted = SimpleNamespace(**(settings | {"epochs": epochs, "replicates": n}))
     return FakeResult(
         study=declared,
-        plan=SimpleNamespace(conditions=tuple(conditions), runs=tuple(runs), declared=declared, study=budgeted),
+        plan=SimpleNamespace(
+            conditions=tuple(conditions), runs=tuple(runs), declared=declared, study=budgeted
+        ),
         verdicts=verdicts or [],
         budget=budget,
         environment=environment,
@@ -236,13 +250,21 @@ def verdicts() -> list[Verdict]:
         as_reported=parse_claim("less(loss@last, deep, than=medium)"),
         note="'Fit better' is read as a lower training loss at the end.",
     )
-    third = Claim(id="S002-9", says="A dead net predicts a constant.", test=parse_claim("share(flag_constant, deep, at_most=0.1)"))
+    third = Claim(
+        id="S002-9",
+        says="A dead net predicts a constant.",
+        test=parse_claim("share(flag_constant, deep, at_most=0.1)"),
+    )
     fourth = Claim(
         id="S000-10",
         says="Gradient norm falls as loss falls.",
         test=parse_claim("correlates(loss, gradient_norm, over=epochs)"),
     )
-    fifth = Claim(id="S000-12", says="A higher ratio means a more convex region.", test=parse_claim("untestable('a definition')"))
+    fifth = Claim(
+        id="S000-12",
+        says="A higher ratio means a more convex region.",
+        test=parse_claim("untestable('a definition')"),
+    )
     return [
         Verdict(
             first,
@@ -313,14 +335,28 @@ def full(**changes: Any) -> FakeResult:
     given: dict[str, Any] = {
         "verdicts": verdicts(),
         "published": (
-            SimpleNamespace(condition="deep", quantity="loss", value=4.9181e-4, read_error=0.0, note="printed, epoch 19,500"),
-            SimpleNamespace(condition="medium", quantity="loss", value=5.5438e-4, read_error=0.0, note="printed"),
-            SimpleNamespace(condition="shallow", quantity="loss", value=1.1184e-3, read_error=0.0, note="printed"),
+            SimpleNamespace(
+                condition="deep",
+                quantity="loss",
+                value=4.9181e-4,
+                read_error=0.0,
+                note="printed, epoch 19,500",
+            ),
+            SimpleNamespace(
+                condition="medium", quantity="loss", value=5.5438e-4, read_error=0.0, note="printed"
+            ),
+            SimpleNamespace(
+                condition="shallow", quantity="loss", value=1.1184e-3, read_error=0.0, note="printed"
+            ),
             SimpleNamespace(condition="deep", quantity="loss@1000", value=1.304e-3, read_error=0.0, note=""),
         ),
         "stated": {"model.hidden": "one 10-10 layer fewer (461 parameters)", "optimizer.lr": "not given"},
         "quirks": ("Predictions are those before the last step.", "Only one run was made."),
-        "assumed": {"optimizer.lr": SimpleNamespace(levels={"0.0001": 1e-4, "0.01": 1e-2}, why="the text names no rate")},
+        "assumed": {
+            "optimizer.lr": SimpleNamespace(
+                levels={"0.0001": 1e-4, "0.01": 1e-2}, why="the text names no rate"
+            )
+        },
         "notes": "Networks of 571 or 572 parameters, with 7, 4 and 1 hidden layers.",
     }
     return make(**(given | changes))

@@ -1,0 +1,1 @@
+"""Timings against peers in the same process: what `gradlab bench` prints."""

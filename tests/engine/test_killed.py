@@ -1,0 +1,59 @@
+"""A coordinator that dies with SIGKILL at any event of its store loses nothing that was stored."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import killed
+import pytest
+import studies
+
+from gradlab.store.lab import Lab
+
+
+def dying(fatal, folder):
+    environment = os.environ | {"PYTHONPATH": str(Path(killed.__file__).parent)}
+    command = [sys.executable, killed.__file__, str(fatal), ":small", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The digest of an undisturbed run, and how many events its store had."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = dying(0, folder / "lab")
+    assert done.returncode == 0, done.stderr
+    with Lab.open(folder / "lab") as lab:
+        return lab.digest(), int(done.stderr.splitlines()[-1])
+
+
+def test_the_digest_does_not_depend_on_the_length_of_slices(undisturbed, tmp_path):
+    assert studies.digest_of(studies.small(replicates=2, epochs=12), tmp_path / "lab") == undisturbed[0]
+
+
+DRAW = random.Random(7)
+SHARES = [DRAW.uniform(place / 8, (place + 1) / 8) for place in range(8)]
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_a_killed_study_that_is_issued_again_ends_with_the_same_digest(undisturbed, tmp_path, share):
+    expected, events = undisturbed
+    assert events > 100
+    died = dying(1 + int(share * events), tmp_path / "lab")
+    assert died.returncode == -9
+    with Lab.open(tmp_path / "lab", write=True) as lab:
+        studies.train(studies.small(replicates=2, epochs=12), lab)
+        assert lab.digest() == expected
+
+
+def test_a_study_that_dies_again_and_again_still_gets_through(undisturbed, tmp_path):
+    expected, events = undisturbed
+    deaths = 0
+    while dying(events // 4, tmp_path / "lab").returncode == -9:
+        deaths += 1
+        assert deaths < 10
+    assert deaths >= 2
+    with Lab.open(tmp_path / "lab") as lab:
+        assert lab.digest() == expected

@@ -1,0 +1,41 @@
+import os
+import time
+
+import pytest
+
+from gradlab.engine.pool import Inline, Pool
+from gradlab.engine.worker import LIBRARIES
+
+
+def test_inline_computes_at_once_and_keeps_errors_in_the_future():
+    assert Inline().submit(divmod, 7, 3).result() == (2, 1)
+    assert isinstance(Inline().submit(divmod, 7, 0).exception(), ZeroDivisionError)
+
+
+def test_workers_are_other_processes_with_one_thread_that_leave_interrupts_alone():
+    pool = Pool(1, dtypes=())
+    assert pool.inline
+    pool = Pool(2)
+    try:
+        assert pool.submit(os.getpid).result(timeout=60) != os.getpid()
+        assert [pool.submit(os.getenv, name).result() for name in LIBRARIES] == ["1"] * len(LIBRARIES)
+    finally:
+        pool.stop()
+
+
+def test_stopping_does_not_wait_and_a_stopped_pool_starts_again():
+    pool = Pool(2)
+    try:
+        pool.submit(os.getpid).result(timeout=60)
+        pool.submit(time.sleep, 60)
+        begun = time.monotonic()
+        pool.rebuild()
+        assert time.monotonic() - begun < 10
+        assert pool.submit(divmod, 7, 3).result(timeout=60) == (2, 1)
+    finally:
+        pool.stop()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_there_is_always_work_in_hand(workers):
+    assert Pool(workers).width >= workers

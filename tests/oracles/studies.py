@@ -1,0 +1,43 @@
+"""Small studies for the tests of the engine, trained by `fake_advance`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fake_advance
+
+from gradlab.engine.coordinator import Outcome, run_plan
+from gradlab.model import MLP
+from gradlab.store.lab import Lab
+from gradlab.study.recipe import Adam
+from gradlab.study.study import Study
+from gradlab.task import Function
+
+
+def small(replicates: int = 3, epochs: int = 50, **fields: Any) -> Study:
+    """Two architectures, trained in no time."""
+    given = {
+        "title": "A small study",
+        "task": Function("sinc", low=-5, high=5, points=20),
+        "model": {"narrow": MLP(3), "wide": MLP(4)},
+        "optimizer": Adam(lr=1e-3),
+        "epochs": epochs,
+        "replicates": replicates,
+    }
+    return Study(**(given | fields))
+
+
+def train(study: Study, lab: Lab, advance: Any = fake_advance.advance, **options: Any) -> Outcome:
+    """Run a study with a stand-in for training."""
+    return run_plan(study.plan(), lab, **({"workers": 1, "advance": advance, "backend": pick} | options))
+
+
+def pick(spec: Any) -> str:
+    return "kernel"
+
+
+def digest_of(study: Study, folder: Any, **options: Any) -> str:
+    """The digest of an undisturbed run in a fresh lab."""
+    with Lab.open(folder, write=True) as lab:
+        train(study, lab, **options)
+        return lab.digest()

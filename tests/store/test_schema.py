@@ -1,0 +1,97 @@
+import sqlite3
+
+import pytest
+from labs import asked, slice_of
+
+from gradlab.errors import StoreError
+from gradlab.store.lab import Lab
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A lab with a few runs, closed."""
+    with Lab.open(tmp_path / "lab", write=True) as lab:
+        ids = asked(lab, 3)
+        lab.begin(dict.fromkeys(ids, 0), "kernel")
+        lab.store_slice([slice_of(run, 0, 200, ends=True) for run in ids], '{"q":1}')
+    return tmp_path / "lab"
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_newer_lab_is_refused_with_the_version_it_needs_and_not_touched(stored, write):
+    with sqlite3.connect(stored / "lab.sqlite") as database:
+        database.execute("PRAGMA user_version = 2")
+        database.execute("UPDATE meta SET value = '9.1.0'")
+    database.close()
+    before = (stored / "lab.sqlite").read_bytes()
+    with pytest.raises(StoreError, match=r"gradlab>=9\.1\.0"):
+        Lab.open(stored, write=write)
+    assert (stored / "lab.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_the_database_of_another_program_is_refused(tmp_path, write):
+    with sqlite3.connect(tmp_path / "lab.sqlite") as database:
+        database.execute("CREATE TABLE theirs (x)")
+    database.close()
+    with pytest.raises(StoreError, match="another program"):
+        Lab.open(tmp_path, write=write)
+
+
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("content", [b"not a database at all" * 50, b"SQLite format 3\0" + b"\xff" * 4000])
+def test_garbage_is_refused_and_says_how_to_go_on(tmp_path, write, content):
+    (tmp_path / "lab.sqlite").write_bytes(content)
+    with pytest.raises(StoreError, match=r"damaged.*move the folder aside"):
+        Lab.open(tmp_path, write=write)
+    assert (tmp_path / "lab.sqlite").read_bytes() == content
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_torn_database_is_never_written_to(stored, share):
+    file = stored / "lab.sqlite"
+    whole = file.read_bytes()
+    torn = whole[: int(len(whole) * share)]
+    file.write_bytes(torn)
+    with pytest.raises(StoreError, match="damaged"):
+        Lab.open(stored, write=True)
+    assert file.read_bytes() == torn
+
+
+def test_flipped_pages_are_found_or_leave_an_error_of_the_store(stored):
+    file = stored / "lab.sqlite"
+    whole = file.read_bytes()
+    refused = 0
+    for page in range(len(whole) // 4096):
+        broken = bytearray(whole)
+        broken[page * 4096 : page * 4096 + 64] = b"\xa5" * 64
+        file.write_bytes(broken)
+        try:
+            with Lab.open(stored, write=True) as lab:
+                lab.digest()
+        except StoreError:
+            refused += 1
+    assert refused > len(whole) // 4096 // 2
+
+
+def test_an_empty_file_becomes_a_lab_for_a_writer_only(tmp_path):
+    (tmp_path / "lab.sqlite").touch()
+    with pytest.raises(StoreError, match="empty"):
+        Lab.open(tmp_path)
+    with Lab.open(tmp_path, write=True) as lab:
+        assert lab.ids() == []
+
+
+def test_a_reader_makes_nothing(tmp_path):
+    with pytest.raises(StoreError, match="no lab"):
+        Lab.open(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_columns_keep_their_types(stored):
+    database = sqlite3.connect(stored / "lab.sqlite")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("UPDATE run SET epoch = 'many'")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("UPDATE run SET state = 'sleeping'")
+    database.close()
