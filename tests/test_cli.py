@@ -109,7 +109,11 @@ def test_a_bad_study_exits_2_tells_everything_and_creates_nothing(tmp_path):
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
     as_json = gradlab("show", "bad.toml", "--json", cwd=tmp_path)
-    assert {problem["path"] for problem in json.loads(as_json.stdout)["problems"]} >= {"epoch", "epochs", "batch_size"}
+    assert {problem["path"] for problem in json.loads(as_json.stdout)["problems"]} >= {
+        "epoch",
+        "epochs",
+        "batch_size",
+    }
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,9 @@ def test_help_and_list_load_nothing_heavy():
         "assert not heavy, heavy"
     )
     for argument in ("--help", "list"):
-        done = subprocess.run([sys.executable, "-c", code.format(argument)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(argument)], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
 

@@ -71,8 +71,13 @@ _HOMES = {
     "gradlab.component": "vary",
     "gradlab.errors": "EnvironmentProblem GradlabError Interrupted Problem RunsFailed StoreError StudyError",
     "gradlab.model": "MLP After Default Module TorchStream equal_size",
-    "gradlab.study.claims": "Claim all_of claim correlates equal fact falls fewer less matches more not_ peaks plateaus ranked reaches rises share untestable",
-    "gradlab.study.recipe": "SGD Adam AdamW Constant Cosine GradientBelow LossBelow LossSettled RMSprop Stalled Step",
+    "gradlab.study.claims": (
+        "Claim all_of claim correlates equal fact falls fewer less matches more not_ peaks "
+        "plateaus ranked reaches rises share untestable"
+    ),
+    "gradlab.study.recipe": (
+        "SGD Adam AdamW Constant Cosine GradientBelow LossBelow LossSettled RMSprop Stalled Step"
+    ),
     "gradlab.study.record": "Auto Every LogSpaced",
     "gradlab.study.seeds": "Seeds",
     "gradlab.study.study": "Assumed Published Study",

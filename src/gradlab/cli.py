@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,14 +31,14 @@ app = typer.Typer(
 )
 
 
-class Budget(str, Enum):
+class Budget(StrEnum):
     """How much to train."""
 
     quick = "quick"
     full = "full"
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What to export to."""
 
     parquet = "parquet"
@@ -50,13 +50,16 @@ LabOption = Annotated[
     Path, typer.Option("--lab", envvar="GRADLAB_LAB", help="Folder with the store.", show_default=True)
 ]
 BudgetOption = Annotated[Budget, typer.Option("--budget", help="quick uses the study's own overrides.")]
-SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the study.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the study.")
+]
 ReplicatesOption = Annotated[int | None, typer.Option("--replicates", min=1, help="Runs of each condition.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one for each core.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on stdout.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where to write; a file or a folder.")]
 StudiesArgument = Annotated[
-    list[str], typer.Argument(metavar="STUDY...", help="A catalogue name, folder or glob, or a .toml or .py file.")
+    list[str],
+    typer.Argument(metavar="STUDY...", help="A catalogue name, folder or glob, or a .toml or .py file."),
 ]
 LAB = Path("lab")
 
@@ -85,7 +88,9 @@ def show(
     budget: BudgetOption = Budget.full,
     replicates: ReplicatesOption = None,
     settings: SetOption = [],  # noqa: B006 - typer reads the default, nothing changes it
-    page: Annotated[bool, typer.Option("--page", help="Print the page of the study as it was written.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Print the page of the study as it was written.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """The resolved plan: conditions, runs, parameter counts, cost, what is assumed. Trains nothing."""
@@ -118,7 +123,7 @@ def run(
 
     found = commands.studies(study, settings, replicates)
     results = commands.run(found, lab, budget.value, workers, quiet or as_json, sys.argv[1:])
-    commands.finish(results, lab, out, as_json)
+    commands.present(results, lab, out, as_json)
 
 
 @app.command()
@@ -137,12 +142,14 @@ def report(
 
     found = commands.studies(study, settings, replicates)
     results = commands.read(found, lab, budget.value, sys.argv[1:])
-    commands.finish(results, lab, out, as_json, figures=tuple(filter(None, figures.split(","))))
+    commands.present(results, lab, out, as_json, figures=tuple(filter(None, figures.split(","))))
 
 
 @app.command()
 def runs(
-    study: Annotated[list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")] = [],  # noqa: B006
+    study: Annotated[
+        list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")
+    ] = [],  # noqa: B006
     lab: LabOption = LAB,
     budget: BudgetOption = Budget.full,
     as_json: JsonOption = False,
@@ -169,7 +176,9 @@ def export(
 
 @app.command()
 def digest(
-    study: Annotated[list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")] = [],  # noqa: B006
+    study: Annotated[
+        list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")
+    ] = [],  # noqa: B006
     lab: LabOption = LAB,
     budget: BudgetOption = Budget.full,
     as_json: JsonOption = False,
@@ -266,7 +275,9 @@ def _guarded(call: Callable[[], object], arguments: list[str]) -> int:
         print("gradlab: interrupted; the same command continues", file=sys.stderr)
         return 4
     except Exception as error:
-        if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # usage errors of the command line
+        if hasattr(error, "exit_code") and hasattr(
+            error, "format_message"
+        ):  # usage errors of the command line
             print(f"gradlab: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
             return 2
         if os.environ.get("GRADLAB_DEBUG"):

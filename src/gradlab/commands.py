@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,9 +26,9 @@ __all__ = [
     "digest",
     "doctor",
     "export",
-    "finish",
     "page_of",
     "plan_as_data",
+    "present",
     "print_bench",
     "print_plan",
     "print_runs",
@@ -101,9 +102,15 @@ def plan_as_data(plan: Plan) -> dict[str, Any]:
         "runs": len(plan.runs),
         "replicates": plan.study.replicates,
         "record": list(plan.record.quantities),
-        "assumed": {path: {"levels": to_tree(a.levels), "why": a.why} for path, a in plan.study.assumed.items()},
+        "assumed": {
+            path: {"levels": to_tree(a.levels), "why": a.why} for path, a in plan.study.assumed.items()
+        },
         "claims": [{"id": claim.id, "says": claim.words, "test": str(claim)} for claim in plan.study.claims],
-        "estimate": {"updates": estimate.updates, "flops": estimate.flops, "seconds": estimate.seconds},
+        "estimate": {
+            "updates": estimate.updates,
+            "operations": estimate.operations,
+            "seconds": estimate.seconds,
+        },
     }
 
 
@@ -121,7 +128,12 @@ def print_plan(plan: Plan) -> None:
     if study.notes:
         console.print(study.notes.strip(), style="dim")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head, side in (("condition", "left"), ("model", "left"), ("parameters", "right"), ("epochs", "right")):
+    for head, side in (
+        ("condition", "left"),
+        ("model", "left"),
+        ("parameters", "right"),
+        ("epochs", "right"),
+    ):
         table.add_column(head, justify=side)  # type: ignore[arg-type]
     table.add_column("recipe", justify="left")
     for condition in plan.at(plan.settings[0]):
@@ -149,9 +161,17 @@ def print_plan(plan: Plan) -> None:
 
 
 def run(
-    found: Sequence[Study], lab: Path, budget: Budget, workers: int | None, quiet: bool, arguments: Sequence[str]
-) -> list[Result]:
+    found: Sequence[Study],
+    lab: Path,
+    budget: Budget,
+    workers: int | None,
+    quiet: bool,
+    arguments: Sequence[str],
+) -> Iterator[Result]:
     """Train what the lab lacks for each study, and judge.
+
+    Yields:
+        The result of each study as soon as it is there.
 
     Raises:
         RunsFailed: Some runs failed; the other studies were still run.
@@ -159,39 +179,31 @@ def run(
     from gradlab.engine.study import run_study
 
     command = shlex.join(["gradlab", *arguments])
-    results: list[Result] = []
     failures: list[str] = []
     for number, study in enumerate(found, 1):
         if not quiet:
             place = f"[{number}/{len(found)}] " if len(found) > 1 else ""
-            print(f"{place}{study.source or study.title}", file=sys.stderr)
+            print(f"{place}{study.source or study.title}", file=sys.stderr, flush=True)
         try:
-            results.append(run_study(study, lab, budget=budget, workers=workers, quiet=quiet, command=command))
+            yield run_study(study, lab, budget=budget, workers=workers, quiet=quiet, command=command)
         except RunsFailed as error:
             failures.append(f"{study.source or study.title}: {error}")
     if failures:
         raise RunsFailed("\n".join(failures))
-    return results
 
 
-def read(found: Sequence[Study], lab: Path, budget: Budget, arguments: Sequence[str]) -> list[Result]:
+def read(found: Sequence[Study], lab: Path, budget: Budget, arguments: Sequence[str]) -> Iterator[Result]:
     """The results that a lab already holds; trains nothing and writes nothing to the store."""
     from gradlab.engine.study import read_study
 
     command = shlex.join(["gradlab", "run", *arguments[1:]])
-    return [read_study(study, lab, budget=budget, command=command) for study in found]
+    return (read_study(study, lab, budget=budget, command=command) for study in found)
 
 
-def finish(
-    results: Sequence[Result],
-    lab: Path,
-    out: Path | None,
-    as_json: bool,
-    figures: Sequence[str] = (),
+def present(
+    results: Iterator[Result], lab: Path, out: Path | None, as_json: bool, figures: Sequence[str] = ()
 ) -> None:
-    """Write the pages, then show the verdicts and where the pages are."""
-    import json
-
+    """Write each page and show its verdicts as soon as a result is there; several get an overview at the end."""
     from gradlab.report.files import save_figures
     from gradlab.report.index import page_name, save_index
     from gradlab.report.numbers import duration
@@ -199,28 +211,31 @@ def finish(
     from gradlab.report.terminal import print_result
 
     begun = time.monotonic()
-    spent = sum(result.elapsed or 0.0 for result in results)
-    folder = out if out is not None and out.suffix != ".html" else None
-    folder = folder or lab / "pages"
-    index: Path | None = None
-    if len(results) == 1:
-        single = out if out is not None and out.suffix == ".html" else folder / page_name(results[0])
-        pages = [save(results[0], single)]
-    else:
-        index = save_index(adjusted(results), folder, elapsed=spent)
-        pages = [index.parent / page_name(result) for result in results]
-    for result, page in zip(results, pages, strict=True):
-        if figures:
-            save_figures(result, page.parent / f"{page.stem}-figures", figures)  # type: ignore[arg-type]
-    if as_json:
-        data = [result.to_dict() | {"page": str(page)} for result, page in zip(results, pages, strict=True)]
-        print(json.dumps(data, indent=2, allow_nan=False))
-        return
-    for result, page in zip(results, pages, strict=True):
-        print_result(result, page=page)
-    if index is not None:
-        print(f"all verdicts on one page: {index}")
-    print(f"finished in {duration(spent + time.monotonic() - begun)}", file=sys.stderr)
+    one_file = out is not None and out.suffix == ".html"
+    folder = out if out is not None and not one_file else lab / "pages"
+    seen: list[Result] = []
+    pages: list[Path] = []
+    try:
+        for result in results:
+            target = out if one_file and out is not None and not seen else folder / page_name(result)
+            page = save(result, target)
+            seen.append(result)
+            pages.append(page)
+            if figures:
+                save_figures(result, page.parent / f"{page.stem}-figures", figures)  # type: ignore[arg-type]
+            if not as_json:
+                print_result(result, page=page)
+    finally:
+        index: Path | None = None
+        if len(seen) > 1:
+            index = save_index(adjusted(seen), folder, elapsed=time.monotonic() - begun)
+        if as_json:
+            data = [result.to_dict() | {"page": str(page)} for result, page in zip(seen, pages, strict=True)]
+            print(json.dumps(data, indent=2, allow_nan=False))
+        elif seen:
+            if index is not None:
+                print(f"all verdicts on one page: {index}")
+            print(f"finished in {duration(time.monotonic() - begun)}", file=sys.stderr)
 
 
 def adjusted(results: Sequence[Result]) -> list[Result]:
@@ -235,7 +250,9 @@ def adjusted(results: Sequence[Result]) -> list[Result]:
     for report in {result.study.report for result in results} - {None}:
         places = [place for place, result in enumerate(results) if result.study.report == report]
         run = {results[place].study.source for place in places}
-        names = [name for name in catalog.names() if name.startswith(f"reports/{report}/") and name not in run]
+        names = [
+            name for name in catalog.names() if name.startswith(f"reports/{report}/") and name not in run
+        ]
         missing = [Verdict(claim, PENDING) for name in names for claim in catalog.load(name).claims]
         verdicts = adjust([verdict for place in places for verdict in results[place].verdicts] + missing)
         for place in places:
@@ -246,8 +263,6 @@ def adjusted(results: Sequence[Result]) -> list[Result]:
 
 def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -> None:
     """The runs of a lab, or of some studies in it."""
-    import json
-
     from gradlab.store.lab import Lab
 
     with Lab.open(lab) as store:
@@ -293,12 +308,16 @@ def bench(only: str) -> list[dict[str, Any]]:
 def print_bench(rows: Sequence[Mapping[str, Any]]) -> None:
     """Benchmark rows for a person."""
     for row in rows:
-        print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()))
+        print(
+            "  ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()
+            )
+        )
 
 
 def calibrate(count: int, out: Path | None) -> None:
     """Simulate studies with a known truth and write the table of false verdicts and power."""
-    from gradlab.judge.calibration import main
+    from gradlab.judge.calibration.__main__ import main
 
     main(["--studies", str(count), *(["--out", str(out)] if out else [])])
 
@@ -330,6 +349,8 @@ def _changed(study: Study, overrides: Mapping[str, Any]) -> Study:
 
 def _recipe(condition: Condition) -> str:
     spec = condition.spec
-    optimizer = " ".join(f"{key}={value}" for key, value in spec.optimizer.canonical().items() if key != "kind")
+    optimizer = " ".join(
+        f"{key}={value}" for key, value in spec.optimizer.canonical().items() if key != "kind"
+    )
     batch = "full batch" if spec.batch_size == "full" else f"batch {spec.batch_size}"
     return f"{spec.optimizer.kind} {optimizer}, {batch}"

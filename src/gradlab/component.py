@@ -24,7 +24,22 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
-__all__ = ["Component", "Level", "Vary", "canonical_json", "digest_of", "kind_of", "one_of", "replace", "to_tree", "vary", "walk"]
+__all__ = [
+    "KINDS_KEY",
+    "Component",
+    "Level",
+    "OneOf",
+    "Vary",
+    "canonical_json",
+    "digest_of",
+    "kind_of",
+    "level_name",
+    "one_of",
+    "replace",
+    "to_tree",
+    "vary",
+    "walk",
+]
 
 T = TypeVar("T")
 KINDS_KEY = "x-kinds"
@@ -231,7 +246,9 @@ class OneOf:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.build)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return {KINDS_KEY: [cls.__name__ for cls in self.classes]}
 
 

@@ -16,7 +16,7 @@ from gradlab.engine import fleets
 from gradlab.engine.coordinator import run_plan
 from gradlab.engine.progress import Progress
 from gradlab.errors import EnvironmentProblem, Interrupted, RunsFailed, StoreError
-from gradlab.model import After
+from gradlab.model import MLP, After
 from gradlab.store import files
 from gradlab.store.lab import Lab
 from gradlab.study.recipe import Cosine, LossBelow
@@ -112,7 +112,7 @@ def test_any_executor_will_do(lab, tmp_path):
 
 
 def chained(**fields):
-    model = studies.MLP(3)
+    model = MLP(3)
     initial = vary(fresh=studies.small().initial, warm=After({"initial": "fresh"}, **fields))
     return studies.small(model=model, initial=initial)
 
@@ -403,7 +403,7 @@ def test_real_training_gives_the_same_digest_in_one_slice_in_many_and_extended(t
         "task": Function("sin", low=0, high=3, points=12),
         "record": ["loss", "gradient_norm", "predictions"],
     }
-    study = studies.small(replicates=2, epochs=40, **(fields | REAL[case]))
+    study = studies.small(replicates=2, epochs=24, model=MLP(3), **(fields | REAL[case]))
     with Lab.open(tmp_path / "whole", write=True) as lab:
         run_plan(study.plan(), lab, workers=1)
         expected = lab.digest()
@@ -413,6 +413,6 @@ def test_real_training_gives_the_same_digest_in_one_slice_in_many_and_extended(t
         run_plan(study.plan(), lab, workers=1)
         assert lab.digest() == expected
     with Lab.open(tmp_path / "extended", write=True) as lab:
-        run_plan(study.with_settings({"epochs": 17}).plan(), lab, workers=1)
+        run_plan(study.with_settings({"epochs": 11}).plan(), lab, workers=1)
         run_plan(study.plan(), lab, workers=1)
         assert lab.digest([run.id for run in study.plan().runs]) == expected

@@ -28,7 +28,9 @@ def spec_of(**fields: Any) -> Spec:
     return Spec(**{"loss": given["task"].default_loss} | given)
 
 
-def fleet_of(spec: Spec, epochs: int, replicates: Any = (0,), backend: str | None = None, **record: Any) -> Fleet:
+def fleet_of(
+    spec: Spec, epochs: int, replicates: Any = (0,), backend: str | None = None, **record: Any
+) -> Fleet:
     """One run a replicate; seeds that vary are the replicate's index."""
     seeds = [dict.fromkeys(PURPOSES, 0) | dict.fromkeys(("init", "order", "dropout"), r) for r in replicates]
     data = build_data(spec.task, seeds[0], spec.validation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 ACTIVATIONS = {
@@ -15,7 +17,7 @@ ACTIVATIONS = {
 def parts(widths, weights):
     """The flat vector as (weight [out, in], bias [out]) of each layer."""
     start = 0
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(widths):
         weight = weights[start : start + fan_in * fan_out].reshape(fan_out, fan_in)
         start += fan_in * fan_out
         yield weight, weights[start : start + fan_out]

@@ -103,8 +103,8 @@ PEERS = {"jax", "jaxlib"}
 """What benchmarks compare with where it is installed; never needed."""
 
 
-COMPANIONS = {"llvmlite", "markupsafe", "pydantic_core"}
-"""The other halves of numba, jinja2 and pydantic, which pin them."""
+COMPANIONS = {"llvmlite", "markupsafe", "pydantic_core", "threadpoolctl"}
+"""Parts of numba, jinja2, pydantic and scikit-learn, which require them."""
 
 
 def test_every_imported_package_is_declared() -> None:

@@ -48,6 +48,9 @@ def test_conjunctions_show_each_part_once(full: FakeResult) -> None:
     assert len(claim_figures(full, Claim(test=parse_claim(text)), "claim")) == 2
     twice = "all_of(less(loss, deep, than=shallow), less(loss, deep, than=shallow))"
     assert len(claim_figures(full, Claim(test=parse_claim(twice)), "claim")) == 1
+    chain = "all_of(less(loss, deep, than=medium), less(loss, medium, than=shallow))"
+    (figure,) = claim_figures(full, Claim(test=parse_claim(chain)), "claim")
+    assert all(name in figure.title for name in ("deep", "medium", "shallow"))
 
 
 def test_every_run_has_a_dot_even_one_that_never_got_there(full: FakeResult) -> None:

@@ -131,7 +131,7 @@ def test_a_quick_budget_says_so_wherever_numbers_are(full: FakeResult) -> None:
     captions = re.findall(r"<figcaption>.*?</figcaption>", html, flags=re.S)
     assert captions
     assert all(words in caption for caption in captions)
-    assert "Preliminary, from the quick budget" in html
+    assert "From the quick budget: of 4 claims" in html
     assert words not in render(full)
 
 

@@ -105,6 +105,8 @@ def test_verdicts_on_the_wall_lead_to_their_claims(browser: object, folder: Path
     tab = browser.new_page()  # type: ignore[attr-defined]
     tab.goto((folder / "index.html").as_uri())
     tab.click(".wall a.chip >> nth=0")
+    tab.wait_for_url("**/*.html#*")
+    tab.wait_for_load_state()
     assert tab.evaluate("!!document.querySelector(location.hash)")
     tab.close()
 
@@ -117,5 +119,6 @@ def test_pages_print_on_a4(browser: object, folder: Path, tmp_path: Path) -> Non
         tuple(round(float(x)) for x in box)
         for box in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", content)
     }
-    assert boxes == {(595, 842)} or boxes == {(594, 842)}
+    assert boxes
+    assert all(abs(width - 595) < 2 and abs(height - 842) < 2 for width, height in boxes)
     tab.close()

@@ -23,7 +23,8 @@ SINC = Function("sinc", low=-1, high=1, points=40)
 
 
 def study(**changes):
-    fields = {"title": "A study", "task": SINC, "model": MLP(4), "optimizer": Adam(lr=1e-3), "epochs": 10, "replicates": 2}
+    fields = {"title": "A study", "task": SINC, "model": MLP(4), "optimizer": Adam(lr=1e-3)}
+    fields |= {"epochs": 10, "replicates": 2}
     return Study(**(fields | changes))
 
 
@@ -83,7 +84,12 @@ def test_factors_cross_and_zip():
 
 def test_level_names_that_two_factors_share_are_written_with_the_factor():
     plan = study(model={"x": MLP(3), "y": MLP(4)}, optimizer={"x": SGD(lr=0.1), "z": Adam(lr=0.1)}).plan()
-    assert [c.name for c in plan.conditions] == ["model=x, optimizer=x", "model=x, z", "y, optimizer=x", "y, z"]
+    assert [c.name for c in plan.conditions] == [
+        "model=x, optimizer=x",
+        "model=x, z",
+        "y, optimizer=x",
+        "y, z",
+    ]
 
 
 def test_named_conditions_set_any_keys():
@@ -137,7 +143,9 @@ def test_a_warm_start_runs_after_its_parent_and_has_its_identity():
     children = [run for run in plan.runs if run.start_from]
     assert len(children) == 2
     assert all(parents[child.start_from].condition == "sinc" for child in children)
-    assert [run.id for run in plan.runs].index(children[0].start_from) < [r.id for r in plan.runs].index(children[0].id)
+    assert [run.id for run in plan.runs].index(children[0].start_from) < [r.id for r in plan.runs].index(
+        children[0].id
+    )
     without = dict(warm, initial={"fresh": Default(), "warm": After({"task": "sinc"}, optimizer_state=False)})
     assert {r.id for r in study(**without).plan().runs if r.start_from} != {child.id for child in children}
     assert plan.pairs("sinc", "sgn"), "the child goes on from the parent's own draw"

@@ -51,7 +51,11 @@ def test_the_page_of_the_design_is_a_valid_study():
         claims=[less("loss", "deep", than="shallow"), fewer("epochs_to(loss, 1e-3)", "deep", than="shallow")],
     )
     plan = found.plan()
-    assert [(c.name, c.parameters) for c in plan.conditions] == [("deep", 571), ("medium", 572), ("shallow", 571)]
+    assert [(c.name, c.parameters) for c in plan.conditions] == [
+        ("deep", 571),
+        ("medium", 572),
+        ("shallow", 571),
+    ]
     assert len(plan.runs) == 60
     assert plan.record.thresholds == (1e-3,)
     assert set(plan.record.quantities) == {"loss", "gradient_norm"}
@@ -97,7 +101,11 @@ def test_all_problems_are_told_at_once():
         ({"conditions": {"odd": {"epoch": 4}}}, "conditions.odd.epoch", "is not a setting"),
         ({"initial": TorchStream(seed=1), "dtype": "float64"}, "initial", "float32"),
         ({"seeds": Seeds(init=3)}, "replicates", "nothing varies"),
-        ({"initial": vary(fresh="default", warm=After({"model": "nowhere"}))}, "initial.after", "must name one"),
+        (
+            {"initial": vary(fresh="default", warm=After({"model": "nowhere"}))},
+            "initial.after",
+            "must name one",
+        ),
         ({"optimizer": {"fast": SGD(lr=vary(1.0, 2.0))}}, "optimizer.fast", "cannot vary itself"),
     ],
 )
@@ -113,7 +121,7 @@ def test_a_module_of_the_wrong_shape_is_refused_with_both_shapes():
     found = problems(model=Module(nn.Linear, 3, 1))
     assert "[n, 1]" in found["model"].message
     found = problems(model=Module(nn.Linear, 1, 2))
-    assert "['n', 2]" in found["model"].message
+    assert "[n, 2]" in found["model"].message
 
 
 def test_settings_change_by_key_path_and_the_original_stays():

@@ -88,6 +88,9 @@ def test_files_load_and_know_where_they_came_from(tmp_path):
         ("study.py", "x = 1", "defines no `study`"),
         ("study.py", "study = 3", "not a gradlab.Study"),
         ("study.toml", "title = ", "is not valid TOML"),
+        ("study.py", "from gradlab import Adam\nAdam(lr=-1)", "Adam.lr: must be greater than 0"),
+        ("study.py", "x = 1\nx / 0", "line 2.*division by zero|division by zero.*line 2"),
+        ("study.py", "x = (", "SyntaxError"),
         ("study.yaml", "title: x", "is not a study file"),
     ],
 )

@@ -406,9 +406,7 @@ class Coordinator:
             lines.append(f"  {run} ({self.jobs[run].condition}): {message.strip().splitlines()[-1]}")
         if len(self.failed) > 5:
             lines.append(f"  and {len(self.failed) - 5} more")
-        lines.append(
-            "gradlab runs --json has the full errors; the same command tries these runs again"
-        )
+        lines.append("gradlab runs --json has the full errors; the same command tries these runs again")
         return "\n".join(lines)
 
 

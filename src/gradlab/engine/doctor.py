@@ -34,7 +34,7 @@ def examine(lab: Path) -> list[dict[str, Any]]:
         _check("python", True, f"{facts['python']} on {facts['system']}"),
         _check("packages", "torch" in facts["packages"], packages),
         _check("processor", True, f"{facts['processor']['model']}, {cores()} cores, one thread a worker"),
-        _check("sqlite", sqlite3.sqlite_version_info >= (3, 37), f"{sqlite3.sqlite_version} (needs 3.37 for strict tables)"),
+        _check("sqlite", sqlite3.sqlite_version_info >= (3, 37), f"{sqlite3.sqlite_version} (needs 3.37)"),
         _kernel(),
         _space(lab),
     ]
@@ -54,7 +54,9 @@ def _kernel() -> dict[str, Any]:
         kernel.compile(np.float32)
     except Exception as error:  # whatever the compiler raises is the finding
         return _check("fused kernel", False, f"does not compile: {type(error).__name__}: {error}")
-    return _check("fused kernel", True, f"compiles; cache in {os.environ.get('NUMBA_CACHE_DIR', 'the default place')}")
+    return _check(
+        "fused kernel", True, f"compiles; cache in {os.environ.get('NUMBA_CACHE_DIR', 'the default place')}"
+    )
 
 
 def _space(lab: Path) -> dict[str, Any]:

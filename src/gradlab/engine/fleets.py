@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlab.component import canonical_json
 from gradlab.engine.missing import Job
+from gradlab.study.cost import epoch_seconds
 from gradlab.train.fleet import Backend, Fleet, Member
 
 if TYPE_CHECKING:
@@ -154,22 +155,10 @@ class Rates:
 
     def _estimate(self, job: Job) -> float:
         if job.condition not in self._estimated:
-            found = estimate(job, self._library.backend(job), self._library.examples(job))
+            fused = self._library.backend(job) == "kernel"
+            found = epoch_seconds(job.spec, job.parameters, self._library.examples(job), fused=fused)
             self._estimated[job.condition] = found
         return self._estimated[job.condition]
-
-
-def estimate(job: Job, backend: str, examples: int) -> float:
-    """Seconds that one epoch of one run takes on a core of 2020 or later, within a factor of a few.
-
-    Forward and backward pass take six operations for each parameter and example.
-    """
-    size = job.spec.batch_size
-    updates = 1 if size == "full" else math.ceil(examples / int(size))
-    operations = 6.0 * job.parameters * examples
-    if backend == "kernel":
-        return operations / 2e10 + updates * 1e-6
-    return operations / 1e10 + updates * 1e-3
 
 
 def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> list[Crew]:

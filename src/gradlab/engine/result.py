@@ -143,10 +143,10 @@ class Result:
         view.verdicts = tuple(verdicts)
         return view
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """One hash of the results of these runs."""
-        return self._reader.digest([run.id for run in self.plan.runs])
+        return self._cached("digest", "", lambda: self._reader.digest([run.id for run in self.plan.runs]))
 
     def series(self, quantity: str | Quantity, condition: str) -> Series:
         """A recorded series up to the condition's horizon.
@@ -224,7 +224,8 @@ class Result:
         ended = {item.run: item.state for item in self._ended(found)}
         rows = self._rows
         counted = Counter(
-            ended.get(run) or (rows[run].state if run in rows else "planned") for run in self.plan.cells[found.name]
+            ended.get(run) or (rows[run].state if run in rows else "planned")
+            for run in self.plan.cells[found.name]
         )
         return dict(counted)
 
@@ -239,23 +240,23 @@ class Result:
         rows: list[dict[str, Any]] = []
         for condition in self.plan.conditions:
             ended = self._ended(condition)
-            loss = {r: v for r, v in zip(*self._replicates_and(parse_quantity("loss@last"), condition), strict=True)}
+            loss = dict(zip(*self._replicates_and(parse_quantity("loss@last"), condition), strict=True))
             flags = {flag: self._at_end(flag, ended) for flag in FLAGS}
             for index, item in enumerate(ended):
-                rows.append(
-                    {
-                        "condition": condition.label,
-                        "setting": condition.setting,
-                        "replicate": item.replicate,
-                        "run": item.run,
-                        "state": item.state,
-                        "epochs": item.epoch,
-                        "updates": item.updates,
-                        "parameters": condition.parameters,
-                        "loss": loss.get(item.replicate, float("nan")),
-                        **{flag.removeprefix("flag_"): bool(values[index] == 1) for flag, values in flags.items()},
-                    }
-                )
+                rows.append({
+                    "condition": condition.label,
+                    "setting": condition.setting,
+                    "replicate": item.replicate,
+                    "run": item.run,
+                    "state": item.state,
+                    "epochs": item.epoch,
+                    "updates": item.updates,
+                    "parameters": condition.parameters,
+                    "loss": loss.get(item.replicate, float("nan")),
+                    **{
+                        flag.removeprefix("flag_"): bool(values[index] == 1) for flag, values in flags.items()
+                    },
+                })
         return pl.DataFrame(rows)
 
     def save(self, path: str | Path) -> Path:
@@ -388,7 +389,8 @@ class Result:
             if all(quantity.threshold in passed.get(item.run, {}) for item in ended):
                 epochs = [passed[item.run][quantity.threshold] for item in ended]
                 return np.array(
-                    [e if e <= item.epoch else np.inf for e, item in zip(epochs, ended, strict=True)], np.float64
+                    [e if e <= item.epoch else np.inf for e, item in zip(epochs, ended, strict=True)],
+                    np.float64,
                 )
         series = self.series(quantity.trace, condition.name)
         return reduce(quantity, series.epochs, series.values)
@@ -404,6 +406,8 @@ class Result:
                 values[row] = found[places[-1]]
         return values
 
-    def _replicates_and(self, quantity: Quantity, condition: Condition) -> tuple[Sequence[int], Sequence[float]]:
+    def _replicates_and(
+        self, quantity: Quantity, condition: Condition
+    ) -> tuple[Sequence[int], Sequence[float]]:
         sample = self._values(quantity, condition)
         return sample.replicates.tolist(), sample.values.tolist()

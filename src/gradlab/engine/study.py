@@ -77,7 +77,9 @@ def run_study(
     return result
 
 
-def read_study(study: Study, lab: str | Path, *, budget: Budget = "full", command: str | None = None) -> Result:
+def read_study(
+    study: Study, lab: str | Path, *, budget: Budget = "full", command: str | None = None
+) -> Result:
     """The result of a study as far as a lab holds it; trains nothing and stores nothing.
 
     Args:

@@ -57,19 +57,17 @@ def tune(study: Study, train: Callable[[Plan], Result]) -> Tuned:
     losses: dict[str, list[float]] = {}
     grid = candidates(study)
     for candidate in grid:
-        trial = study.with_settings(
-            {
-                **candidate,
-                "tune": {},
-                "assumed": {},
-                "quick": {},
-                "claims": (),
-                "published": (),
-                "record": ("loss.validation",),
-                "replicates": study.tune_replicates,
-                "seeds.base": study.seeds.base + SEED_OFFSET,
-            }
-        )
+        trial = study.with_settings({
+            **candidate,
+            "tune": {},
+            "assumed": {},
+            "quick": {},
+            "claims": (),
+            "published": (),
+            "record": ("loss.validation",),
+            "replicates": study.tune_replicates,
+            "seeds.base": study.seeds.base + SEED_OFFSET,
+        })
         result = train(trial.plan())
         for condition in result.conditions:
             final = result.values("loss.validation@last", condition.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,13 +111,13 @@ def compare(test: Compare, data: Data, alpha: float) -> list[Finding]:
     other = test.other(data.conditions)
     alone = isinstance(test.than, float) or other is not None
     return [
-        _compare_at(test, pair, _sides(test.quantity, other, test.than, pair, data), alpha)
+        _compare_at(test, pair, _sides(test.quantity, other, test.than, pair, data), data, alpha)
         for pair in pairs(test.a, None if alone else str(test.than), data.conditions)
     ]
 
 
-def _compare_at(test: Compare, pair: Pair, found: _Compared, alpha: float) -> Finding:
-    sides = found.sides
+def _compare_at(test: Compare, pair: Pair, found: _Compared, data: Data, alpha: float) -> Finding:
+    sides, interest = found.sides, test.interest if test.interest is not None else data.smallest_effect
     less = test.word != "more"
     # 'A below B by a factor 2' asks whether A lies below B / 2; 'above' whether it lies above 2 B.
     factor = None if test.factor is None else (1 / test.factor if less else test.factor)
@@ -149,7 +148,8 @@ def _compare_at(test: Compare, pair: Pair, found: _Compared, alpha: float) -> Fi
         superiority=superiority,
         paired=None if number else sides.paired,
         pair_correlation=_pair_correlation(sides) if sides.paired and not number else None,
-        power_n=_power_at(test, sides, factor, by, less),
+        interest=interest,
+        power_n=_power_at(interest, sides, factor, by, less),
         deciding_n=_replicates(claimed, sides.paired) if factor is None and by is None else None,
         shares=found.shares,
         warnings=found.warnings,
@@ -194,6 +194,7 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
                 superiority=sides.superiority(),
                 paired=sides.paired,
                 pair_correlation=_pair_correlation(sides) if sides.paired else None,
+                interest=test.factor if test.factor is not None else test.within,
                 power_n=_power_of_equality(test, sides),
                 shares=found.shares,
                 warnings=found.warnings,
@@ -302,44 +303,35 @@ def _replicates(share: float, together: bool) -> int | None:
     return power.sign_n(share) if together else power.unpaired_n(share)
 
 
-def _power_at(test: Compare, sides: Sides, factor: float | None, by: float | None, less: bool) -> int | None:
+def _power_at(
+    interest: float | None, sides: Sides, factor: float | None, by: float | None, less: bool
+) -> int | None:
     """Replicates at the declared effect: our spread, moved so that its typical shift is that effect."""
-    if test.interest is None:
-        return None
     typical = sides.typical()
+    if interest is None or not np.isfinite(typical) or (sides.ratio and typical <= 0):
+        return None
     if sides.ratio:
-        if not np.isfinite(typical) or typical <= 0:
-            return None
-        wanted = 1 / test.interest if less else test.interest
+        wanted = min(interest, 1 / interest) if less else max(interest, 1 / interest)
         moved = sides.moved(factor=typical / wanted).moved(factor=factor)
     else:
-        if not np.isfinite(typical):
-            return None
-        wanted = -test.interest if less else test.interest
+        wanted = -abs(interest) if less else abs(interest)
         moved = sides.moved(by=typical - wanted).moved(by=by)
     share = moved.superiority() if less else 1 - moved.superiority()
     return power.sign_n(share) if sides.paired else power.unpaired_n(share)
 
 
 def _power_of_equality(test: Equal, sides: Sides) -> int | None:
-    """Replicates that show equality with 80 % power where the true difference is the declared one (or none)."""
-    if test.interest is None:
-        return None
+    """Replicates that show equality with 80 % power where the true difference is `interest`, or else none."""
     typical = sides.typical()
     if not np.isfinite(typical) or (sides.ratio and typical <= 0):
         return None
-    centred = (
-        sides.moved(factor=typical / test.interest)
-        if sides.ratio
-        else sides.moved(by=typical - test.interest)
-    )
-    needed: Sequence[int | None] = [
-        # Two tests must both succeed: each gets half of the 20 % that may fail.
-        _one_sided(1 - centred.moved(**_margins(test)[0]).superiority(), sides.paired),
-        _one_sided(centred.moved(**_margins(test)[1]).superiority(), sides.paired),
-    ]
-    known = [n for n in needed if n is not None]
-    return max(known) if len(known) == len(needed) else None
+    true = test.interest if test.interest is not None else float(sides.ratio)
+    moved = sides.moved(factor=typical / true) if sides.ratio else sides.moved(by=typical - true)
+    lower, upper = _margins(test)
+    # Two tests must both succeed: each gets half of the 20 % that may fail.
+    above = _one_sided(1 - moved.moved(**lower).superiority(), sides.paired)
+    below = _one_sided(moved.moved(**upper).superiority(), sides.paired)
+    return None if above is None or below is None else max(above, below)
 
 
 def _one_sided(share: float, together: bool) -> int | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -11,6 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.judge.events import holds
 from gradlab.judge.evidence import Array
 from gradlab.judge.reduce import edge_errors
 from gradlab.study.quantity import Event, Quantity
@@ -89,16 +89,6 @@ class Values:
         )
 
 
-_COMPARE: Final[Mapping[str, Callable[[Array, float], NDArray[np.bool_]]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
-
-
 class Data:
     """The runs of one study at one setting of its assumptions.
 
@@ -116,6 +106,10 @@ class Data:
         chosen = [
             c for c in results.plan.conditions if setting is None or getattr(c, "setting", None) == setting
         ]
+        self.smallest_effect: float | None = getattr(
+            getattr(results.plan, "study", None), "smallest_effect", None
+        )
+        """The study's smallest effect of interest: a ratio or a difference."""
         self._of_label = {str(getattr(c, "label", c.name)): c for c in chosen}
 
     @cached_property
@@ -183,12 +177,12 @@ class Data:
     def event(self, event: Event, label: str) -> tuple[NDArray[np.bool_], Values]:
         """Whether an event happened in each run, and the runs."""
         values = self.values(event.quantity, label, rank=False)
-        return _true(event, values.values), values
+        return holds(event, values.values), values
 
     def happened(self, event: Event, label: str, replicates: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether an event happened in the runs of these replicates."""
         both = Data.values(self._with_all(), event.quantity, label, rank=False)
-        true = dict(zip(both.replicates.tolist(), _true(event, both.values).tolist(), strict=True))
+        true = dict(zip(both.replicates.tolist(), holds(event, both.values).tolist(), strict=True))
         return np.array([bool(true.get(int(replicate), False)) for replicate in replicates], dtype=bool)
 
     def _with_all(self) -> Data:
@@ -244,12 +238,3 @@ def paired(a: Values, b: Values) -> tuple[Values, Values]:
     """
     common = np.intersect1d(a.replicates, b.replicates)
     return a.kept(np.isin(a.replicates, common)), b.kept(np.isin(b.replicates, common))
-
-
-def _true(event: Event, values: Array) -> NDArray[np.bool_]:
-    if event.operator is None or event.value is None:
-        reached = event.quantity.reducer == "epochs_to"
-        return np.isfinite(values) if reached else (values != 0) & ~np.isnan(values)
-    # A run without a value stands at the bad end, as it does in comparisons.
-    worst = np.inf if event.quantity.worst == "high" else -np.inf
-    return _COMPARE[event.operator](np.where(np.isnan(values), worst, values), event.value)

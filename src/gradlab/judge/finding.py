@@ -32,6 +32,7 @@ class Finding:
         superiority: P(A < B) + P(A = B)/2.
         paired: Whether replicates share a random draw.
         pair_correlation: Rank correlation within pairs.
+        interest: The declared smallest effect of interest.
         power_n: Replicates for 80 % power at the smallest effect of interest.
         deciding_n: The same if the effect is as observed.
         shares: Counts of bad runs by condition.
@@ -54,6 +55,7 @@ class Finding:
     superiority: float | None = None
     paired: bool | None = None
     pair_correlation: float | None = None
+    interest: float | None = None
     power_n: int | None = None
     deciding_n: int | None = None
     shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import combinations
 from typing import Any, cast
 
 from gradlab.study.claims import Claim
@@ -32,6 +33,7 @@ class Verdict:
         confidence: The level of the interval.
         superiority: P(A < B) + P(A = B)/2 for comparisons.
         n: Replicates on each side.
+        replicates: Replicates at hand, which is what a look is counted by.
         declared_n: Replicates that the study declares.
         p: P-value in the claimed direction.
         p_against: P-value in the other direction.
@@ -39,7 +41,8 @@ class Verdict:
         extension: How often the study has been extended after a verdict.
         adjusted: Whether Holm's correction over a report is in the decision.
         needed_n: The smallest number of replicates that could decide it, where there are too few.
-        power_n: Replicates for 80 % power at the declared smallest effect of interest; `None` if none is declared.
+        interest: The declared smallest effect of interest; the margin of an equality.
+        power_n: Replicates for 80 % power at it (for equalities, where there is no difference).
         deciding_n: Replicates for 80 % power if the effect is as observed, where the outcome is open.
         paired: Whether replicates share a random draw; `None` where nothing is compared.
         pair_correlation: Rank correlation within pairs.
@@ -61,6 +64,7 @@ class Verdict:
     confidence: float | None = None
     superiority: float | None = None
     n: tuple[int, ...] = ()
+    replicates: int | None = None
     declared_n: int | None = None
     p: float | None = None
     p_against: float | None = None
@@ -68,6 +72,7 @@ class Verdict:
     extension: int = 0
     adjusted: bool = False
     needed_n: int | None = None
+    interest: float | None = None
     power_n: int | None = None
     deciding_n: int | None = None
     paired: bool | None = None
@@ -102,7 +107,7 @@ class Verdict:
     @property
     def power(self) -> str:
         """Replicates for 80 % power at the smallest effect of interest, in words."""
-        if getattr(self.claim.test, "interest", None) is None:
+        if self.interest is None and self.power_n is None:
             return "none declared"
         return "out of reach" if self.power_n is None else f"{self.power_n:,}"
 
@@ -135,7 +140,7 @@ class Verdict:
         """
         given = dict(tree)
         given["claim"] = Claim.model_validate(given["claim"])
-        for name in ("value", "superiority", "p", "p_against", "pair_correlation"):
+        for name in ("value", "superiority", "p", "p_against", "pair_correlation", "interest"):
             given[name] = _number(given.get(name))
         if given.get("interval") is not None:
             given["interval"] = tuple(_number(end) for end in given["interval"])
@@ -185,21 +190,26 @@ def combine_settings(verdicts: Mapping[str, Verdict], claim: Claim) -> Verdict:
     for verdict in labelled:
         parts.setdefault(verdict.decision, []).append(verdict.setting)
     sentence = "; ".join(f"{outcome} at {', '.join(names)}" for outcome, names in parts.items())
-    return replace(common, outcome=f"depends on {_subject(list(verdicts))}", sentence=sentence)
+    return replace(common, outcome=f"depends on {_subject(labelled)}", sentence=sentence)
 
 
-def _subject(settings: list[str]) -> str:
-    """The factors in which settings such as `batch_size=32, lr=0.1` differ."""
-    factors: dict[str, set[str]] = {}
-    for setting in settings:
-        for part in setting.split(","):
-            name, _, level = part.strip().partition("=")
-            if level:
-                factors.setdefault(name, set()).add(level)
-    named = [
-        name for name, levels in factors.items() if len(levels) > 1 or len(settings) > len(factors[name])
-    ]
-    return ", ".join(named) or "the condition"
+def _subject(verdicts: Sequence[Verdict]) -> str:
+    """The factors that decide: those in which alone two settings of different outcome differ."""
+    settings = [(_levels(verdict.setting), verdict.decision) for verdict in verdicts]
+    alone: dict[str, None] = {}
+    differing: dict[str, None] = {}
+    for (one, first), (two, second) in combinations(settings, 2):
+        keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+        if first != second:
+            differing |= dict.fromkeys(keys)
+            alone |= dict.fromkeys(keys if len(keys) == 1 else ())
+    return ", ".join(alone or differing) or "the condition"
+
+
+def _levels(setting: str) -> dict[str, str]:
+    """`batch_size=32, lr=0.1` as a table; what has no level (`as declared`) is left out."""
+    parts = (part.strip().partition("=") for part in setting.split(","))
+    return {name: level for name, equals, level in parts if equals}
 
 
 def _plain(value: object) -> Any:

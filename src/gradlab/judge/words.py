@@ -95,8 +95,7 @@ def _subject(quantity: Quantity, a: str) -> tuple[str, str, str]:
     if str(quantity) in {"loss", "loss@last"}:
         return f"{a} ends", "lower", "higher"
     if quantity.reducer == "epochs_to" and quantity.where is None:
-        goal = f"a {quantity.trace} of {number_text(quantity.threshold or 0.0)}"
-        return f"{a} reaches {goal}", "earlier", "later"
+        return f"{a} reaches {_goal(quantity)}", "earlier", "later"
     if str(quantity) in {"epochs", "updates"}:
         return f"{a} runs for", f"fewer {quantity.name}", f"more {quantity.name}"
     return f"{quantity} of {a} is", "lower", "higher"
@@ -116,6 +115,11 @@ def event_words(event: object) -> str:
     if isinstance(quantity, Quantity) and quantity.reducer == "epochs_to":
         limit = getattr(event, "value", None)
         verb = "reach" if quantity.known.worst == "low" else "fall below"
-        goal = f"{verb} a {quantity.trace} of {number_text(quantity.threshold or 0.0)}"
+        goal = f"{verb} {_goal(quantity)}"
         return goal if limit is None else f"{goal} within {number_text(limit)} epochs"
     return f"have {text}"
+
+
+def _goal(quantity: Quantity) -> str:
+    article = "an" if quantity.trace[0] in "aeiou" else "a"
+    return f"{article} {quantity.trace} of {number_text(quantity.threshold or 0.0)}"

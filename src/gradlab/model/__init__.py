@@ -10,10 +10,24 @@ from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.model.size import equal_size
 
-__all__ = ["MLP", "MODELS", "After", "Default", "Initial", "Model", "Module", "TorchStream", "equal_size"]
+__all__ = [
+    "INITIALS",
+    "MLP",
+    "MODELS",
+    "After",
+    "Default",
+    "Initial",
+    "Model",
+    "Module",
+    "TorchStream",
+    "equal_size",
+]
 
 MODELS = (MLP, Module)
 """Every kind of model."""
 
 Model = Annotated[MLP | Module, one_of(*MODELS)]
-Initial = Annotated[Default | TorchStream | After, one_of(Default, TorchStream, After)]
+INITIALS = (Default, TorchStream, After)
+"""Every kind of first weights."""
+
+Initial = Annotated[Default | TorchStream | After, one_of(*INITIALS)]

@@ -38,15 +38,27 @@ def claim_figures(result: ResultView, claim: Any, name: str) -> list[Figure]:
     Returns:
         The figures, those that have nothing to draw included.
     """
+    grid = {condition.name: condition.levels for condition in source.conditions(result)}
     found: list[Figure] = []
-    seen: set[str] = set()
-    for leaf in claim.test.leaves():
+    compared: set[str] = set()
+    leaves = list(claim.test.leaves())
+    for leaf in leaves:
+        here = f"{name}-{len(found) + 1}" if found else name
         try:
-            figure = _figure(result, leaf, f"{name}-{len(found) + 1}" if found else name)
+            sides = _sides(leaf, grid)
+            if not sides:
+                figure = _figure(result, leaf, grid, here)
+            elif str(leaf.quantity) in compared:
+                continue
+            else:
+                # Parts of a conjunction that compare one quantity share one figure.
+                compared.add(str(leaf.quantity))
+                alike = [each for each in leaves if str(getattr(each, "quantity", "")) == str(leaf.quantity)]
+                named = {side for each in alike for side in _sides(each, grid)}
+                figure = _strip(result, leaf.quantity, [side for side in grid if side in named], here)
         except GrammarError:
             continue
-        if figure is not None and figure.title not in seen:
-            seen.add(figure.title)
+        if figure is not None:
             found.append(figure)
     return budgeted(result, found[:_MOST])
 
@@ -61,13 +73,18 @@ def budgeted(result: ResultView, figures: Sequence[Figure]) -> list[Figure]:
     ]
 
 
-def _figure(result: ResultView, test: Any, name: str) -> Figure | None:
-    grid = {condition.name: condition.levels for condition in source.conditions(result)}
+def _sides(test: Any, grid: Mapping[str, Any]) -> list[str]:
+    """The conditions that a claim compares with each other; none where it is about something else."""
+    other = {"compare": "than", "equal": "b"}.get(str(test.kind))
+    if other is None or isinstance(getattr(test, other), int | float) or test.other(grid) is not None:
+        return []
+    return [side for pair in pairs(test.a, getattr(test, other), grid) for side in (pair.a, pair.b) if side]
+
+
+def _figure(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) -> Figure | None:
     match str(test.kind):
-        case "compare":
-            return _comparison(result, test, test.than, grid, name)
-        case "equal":
-            return _comparison(result, test, test.b, grid, name)
+        case "compare" | "equal":
+            return _one_sided(result, test, grid, name)
         case "matches":
             return _matches(result, test, grid, name)
         case "share":
@@ -83,17 +100,13 @@ def _figure(result: ResultView, test: Any, name: str) -> Figure | None:
             return None
 
 
-def _comparison(
-    result: ResultView, test: Any, other: str | float, grid: Mapping[str, Any], name: str
-) -> Figure:
-    if isinstance(other, int | float):
-        return _strip(result, test.quantity, select(test.a, grid).names, name, reference=float(other))
+def _one_sided(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) -> Figure:
+    """A comparison with a number, or of two quantities of the same runs."""
+    among = select(test.a, grid).names
     second = test.other(grid)
     if second is not None:
-        return _cloud(result, test.quantity, second, select(test.a, grid).names, name)
-    named = [side for pair in pairs(test.a, other, grid) for side in (pair.a, pair.b) if side]
-    order = [condition for condition in grid if condition in named]
-    return _strip(result, test.quantity, order, name)
+        return _cloud(result, test.quantity, second, among, name)
+    return _strip(result, test.quantity, among, name, reference=float(test.than))
 
 
 def _strip(

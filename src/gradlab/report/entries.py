@@ -99,6 +99,7 @@ class Entry:
         facts: (name, text) of test, null, n, p, alpha and needed n.
         warnings: What to keep in mind.
         settings: (setting, outcome, sentence), where something is assumed.
+        parts: (outcome, sentence) of the claims inside this one.
         reported: The reading as reported, beside the one of record.
         note: What to know about the translation into a test.
     """
@@ -115,6 +116,7 @@ class Entry:
     facts: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     settings: tuple[tuple[str, Outcome, str], ...] = ()
+    parts: tuple[tuple[Outcome, str], ...] = ()
     reported: Entry | None = None
     note: str = ""
 
@@ -148,6 +150,7 @@ def _entry(verdict: VerdictView, kind: str) -> Entry:
         facts=tuple(_facts(verdict, kind)),
         warnings=tuple(verdict.warnings),
         settings=tuple((each.setting, outcome(each.shown), each.sentence) for each in verdict.per_setting),
+        parts=tuple((outcome(each.shown), each.sentence) for each in verdict.parts),
         reported=_entry(other, str(claim.as_reported)) if other is not None else None,
         note=claim.note,
     )
@@ -155,7 +158,7 @@ def _entry(verdict: VerdictView, kind: str) -> Entry:
 
 def _effect(verdict: VerdictView) -> str:
     if verdict.value is None or math.isnan(verdict.value):
-        return ""
+        return f"{len(verdict.parts)} parts" if len(verdict.parts) > 1 else ""
     write = percent if _is_share(verdict) else number
     return f"{verdict.effect} {write(verdict.value)}".strip()
 
@@ -225,14 +228,24 @@ def tally(shown: Sequence[Entry]) -> list[tuple[Outcome, int]]:
     ]
 
 
-def answer(result: ResultView, shown: Sequence[Entry]) -> str:
-    """The answer in one sentence: how many claims stand, and what the first decided one found."""
+def answer(result: ResultView, shown: Sequence[Entry], *, most: int | None = None) -> str:
+    """The answer in one sentence: how many claims stand, and what the first decided one found.
+
+    Args:
+        result: The result.
+        shown: Its verdicts.
+        most: Leave out what was found if that is longer than so many letters.
+
+    Returns:
+        The sentence.
+    """
     if not shown:
         return "Nothing is claimed; the figures show what was measured."
     testable = [entry for entry in shown if entry.outcome.key != "untestable"]
     if not testable:
         return f"{capital(plural(len(shown), 'claim'))}, and no run can decide {'it' if len(shown) == 1 else 'them'}."
-    head = "Preliminary, from the quick budget: " if result.budget == "quick" else ""
+    cut = "Preliminary, from" if any(entry.outcome.preliminary for entry in shown) else "From"
+    head = f"{cut} the quick budget: " if result.budget == "quick" else ""
     decided = next((entry for entry in testable if entry.outcome.key in _DECIDED and entry.sentence), None)
     if len(testable) == 1:
         (entry,) = testable
@@ -241,6 +254,8 @@ def answer(result: ResultView, shown: Sequence[Entry]) -> str:
     else:
         text = _counted(testable)
     text = f"{head}{text}" if head else capital(text)
+    if decided and most is not None and len(decided.sentence) > most:
+        decided = None
     return f"{text}: {decided.sentence.strip().rstrip('.')}." if decided else f"{text}."
 
 

@@ -25,6 +25,11 @@ def _value(value: float) -> str:
     return number(value, 3, typographic=True)
 
 
+def _plain(name: str) -> str:
+    """A condition's name inside a sentence: without the commas between its levels."""
+    return name.replace(", ", " ")
+
+
 def _times(ratio: float) -> str:
     return f"{number(ratio, 2)} times"
 
@@ -41,7 +46,7 @@ def ended(shown: Sequence[Line], what: str, *, low_is_good: bool = True) -> str:
         As in "deep ends lowest: median training loss 4.92×10⁻⁴, shallow 2.3 times higher".
     """
     solid = [line for line in shown if not line.split]
-    last = {line.condition: _last(line) for line in solid}
+    last = {_plain(line.condition): _last(line) for line in solid}
     if not last:
         return f"No {what} was recorded"
     if len(last) == 1:
@@ -83,8 +88,8 @@ def passed(rows: Sequence[Row], threshold: float, what: str) -> str:
         As in "medium is first under 10⁻³ (median epoch 798); shallow never in 12 of 20 runs".
     """
     at = _value(threshold)
-    middle = {row.condition: median(row.values) for row in rows}
-    never = {row.condition: (int(np.isinf(row.values).sum()), len(row.values)) for row in rows}
+    middle = {_plain(row.condition): median(row.values) for row in rows}
+    never = {_plain(row.condition): (int(np.isinf(row.values).sum()), len(row.values)) for row in rows}
     reached = sorted(
         (name for name, value in middle.items() if np.isfinite(value)), key=lambda name: middle[name]
     )
@@ -111,7 +116,7 @@ def valued(rows: Sequence[Row], what: str, *, epochs: bool = False) -> str:
         As in "Median final training loss: deep 4.92×10⁻⁴, shallow 1.12×10⁻³".
     """
     write = epoch if epochs else _value
-    said = [f"{row.condition} {write(median(row.values))}" for row in rows[:5]]
+    said = [f"{_plain(row.condition)} {write(median(row.values))}" for row in rows[:5]]
     if len(rows) > 5:
         said = [*said[:2], "…", said[-1]]
     if len(rows) == 1:
@@ -125,7 +130,7 @@ def fitted(shown: Sequence[Fit]) -> str:
     Returns:
         As in "deep follows the function closest: error 0.022 (root mean square, median run), shallow 0.034".
     """
-    errors = {fit.condition: median(fit.errors) for fit in shown}
+    errors = {_plain(fit.condition): median(fit.errors) for fit in shown}
     order = sorted(errors, key=lambda name: errors[name])
     best, worst = order[0], order[-1]
     if not np.isfinite(errors[best]):
@@ -185,7 +190,7 @@ def shared(rows: Sequence[Proportion], what: str) -> str:
     total = sum(row.total for row in rows)
     if not hit:
         return f"No run of {count(total)} {what}"
-    said = [f"{count(row.hits)} of {count(row.total)} {row.condition} runs" for row in hit[:4]]
+    said = [f"{count(row.hits)} of {count(row.total)} {_plain(row.condition)} runs" for row in hit[:4]]
     said += [f"runs of {len(hit) - 4} more conditions"] if len(hit) > 4 else []
     rest = "" if len(hit) == len(rows) else "; none elsewhere"
     return f"{capital(what)}: {listed(said)}{rest}"
@@ -197,7 +202,7 @@ def counted(rows: Sequence[Proportion], what: str) -> str:
     Returns:
         As in "Training loss 10⁻³ reached: deep 19 of 20, shallow 8 of 20".
     """
-    said = [f"{row.condition} {count(row.hits)} of {count(row.total)}" for row in rows[:5]]
+    said = [f"{_plain(row.condition)} {count(row.hits)} of {count(row.total)}" for row in rows[:5]]
     if len(rows) > 5:
         said = [*said[:2], "…", said[-1]]
     if len(rows) == 1:

@@ -139,7 +139,7 @@ def _config(size: Size, font: str) -> Node:
             "domainColor": INK.rule[0],
             "tickColor": INK.rule[0],
             "tickSize": 4,
-            "labelPadding": 4,
+            "labelPadding": 6,
             "titlePadding": 8,
         },
     }

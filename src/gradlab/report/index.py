@@ -43,6 +43,7 @@ class Card:
     thumb: Figure
     svg: Any
     key: Sequence[Style]
+    more: str
     cells: Sequence[Cell]
 
 
@@ -146,6 +147,8 @@ def save_index(
 
 
 _OTHER = "Other studies"
+_NAMED = 4
+"""Up to this many conditions are named on a card."""
 
 
 def _addresses(results: Sequence[ResultView]) -> dict[int, str]:
@@ -183,11 +186,12 @@ def _sorted(cells: Sequence[tuple[Card, Cell]]) -> list[Cell]:
 
 def _card(result: ResultView, href: str, place: int) -> Card:
     shown = entries(result)
+    looks = list(source.looks(result).values())
     drawn = thumbnail(result, f"thumb-{place}")
     cells = [
         Cell(
             entry,
-            entry.id or str(number),
+            entry.id or f"claim {number}",
             f"{href}#{entry.anchor}",
             f"{entry.outcome.word}: {entry.words} ({result.study.title})",
         )
@@ -197,10 +201,11 @@ def _card(result: ResultView, href: str, place: int) -> Card:
         title=result.study.title,
         short=_short(result),
         href=href,
-        answer=answer(result, shown),
+        answer=answer(result, shown, most=90),
         thumb=drawn,
         svg=drawn.svg(THUMB),
-        key=list(source.looks(result).values())[:8],
+        key=looks if len(looks) <= _NAMED else [],
+        more="" if len(looks) <= _NAMED else plural(len(looks), "condition"),
         cells=cells,
     )
 

@@ -12,7 +12,7 @@ from gradlab.report.axes import Node, Size
 from gradlab.report.claim_figures import budgeted, slug
 from gradlab.report.figures.figure import Figure
 from gradlab.report.figures.fits import fits
-from gradlab.report.figures.lines import SINGLE_RUNS, Line, lines
+from gradlab.report.figures.lines import SINGLE_RUNS, Line, lines, run_bins
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import strips
 from gradlab.report.frame import Tables, stacked
@@ -51,10 +51,10 @@ def study_figures(result: ResultView) -> list[Figure]:
 
 
 def main_figure(result: ResultView, made: Sequence[Figure]) -> Figure:
-    """The figure that shows the answer: gradient norms where most claims are about them, else losses."""
+    """The figure that shows the answer: gradient norms where half of the claims are about them, else losses."""
     about = [q.name for verdict in result.verdicts for q in verdict.claim.test.quantities()]
     gradients = [figure for figure in made if figure.name.startswith("gradient") and figure.draw]
-    if gradients and sum(name in _NORMS for name in about) * 2 > len(about):
+    if gradients and sum(name in _NORMS for name in about) * 2 >= max(len(about), 1):
         return gradients[0]
     return next((figure for figure in made if figure.draw), made[0])
 
@@ -136,7 +136,7 @@ def _thinning(shown: Sequence[Line]) -> str:
         return ""
     return (
         f"Drawn at {count(drawn)} of {count(recorded)} recorded epochs, evenly spaced on the logarithmic axis; "
-        "of single runs, the lowest and the highest value in each of 90 such intervals."
+        f"of single runs, the lowest and the highest value in each of {run_bins(shown)} such intervals."
     )
 
 

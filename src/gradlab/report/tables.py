@@ -138,7 +138,8 @@ def published(result: ResultView) -> Table | None:
             ends = [float(defined.min()), float(defined.max())]
             spread = " to ".join(write(end) if np.isfinite(end) or epochs else "diverged" for end in ends)
             rank = f"{count(int((defined < given).sum()))} of {count(len(defined))}"
-        error = f" ± {number(item.read_error)}" if getattr(item, "read_error", 0.0) else ""
+        # An error that three digits do not show is left out.
+        error = f" ± {number(item.read_error)}" if item.read_error > abs(given) / 200 else ""
         rows.append((item.condition, words, f"{write(given)}{error}", measured, spread, rank, item.note))
     if not rows:
         return None

@@ -106,9 +106,9 @@ def print_result(
     shown = entries(result)
     if not out.is_terminal:
         for line in verdict_text(result):
-            out.print(line, soft_wrap=True, markup=False, highlight=False)
+            out.file.write(f"{line}\n")  # rich would turn tabs into spaces
         if page is not None:
-            out.print(str(page), soft_wrap=True, markup=False, highlight=False)
+            out.file.write(f"{page}\n")
         return
     width = min(WIDTH, out.width)
     out.print(Text(str(result.study.title), style="bold"), width=width)

@@ -118,6 +118,7 @@ class VerdictView(Protocol):
         warnings: What to keep in mind.
         setting: The setting that it was judged at, inside `per_setting`.
         per_setting: The verdicts at each setting, where there are several.
+        parts: The verdicts on the claims inside this one.
         as_reported: The verdict on the other reading.
     """
 
@@ -169,6 +170,8 @@ class VerdictView(Protocol):
     def setting(self) -> str: ...
     @property
     def per_setting(self) -> Sequence[VerdictView]: ...
+    @property
+    def parts(self) -> Sequence[VerdictView]: ...
     @property
     def as_reported(self) -> VerdictView | None: ...
 

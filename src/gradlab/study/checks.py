@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from gradlab.component import Component, Vary, kind_of, level_name, walk
 from gradlab.errors import Problem, StudyError, nearest
-from gradlab.model import MODELS
-from gradlab.model.initial import TorchStream
+from gradlab.model import INITIALS, MODELS
 from gradlab.model.fit import shape_problem
+from gradlab.model.initial import TorchStream
 from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.study.claims import Claim, Scope
@@ -19,7 +20,7 @@ from gradlab.study.factors import CONDITION, SETTINGS, combinations, factors, se
 from gradlab.study.plan import spec_of
 from gradlab.study.problems import problems_of
 from gradlab.study.quantity import GrammarError, parse_quantity
-from gradlab.study.recipe import SGD, Adam, AdamW, Constant, Cosine, RMSprop, Step
+from gradlab.study.recipe import OPTIMIZERS, SCHEDULES, STOPS
 from gradlab.study.select import select
 from gradlab.study.spec import Spec
 from gradlab.task import TASKS
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "check", "check_raw"]
 
-KINDS = frozenset(
-    kind_of(cls) for cls in (*TASKS, *MODELS, SGD, Adam, AdamW, RMSprop, Constant, Step, Cosine)
-)
+KINDS = frozenset(kind_of(cls) for cls in (*TASKS, *MODELS, *INITIALS, *OPTIMIZERS, *SCHEDULES, *STOPS))
 """The kinds by which a component can be written in short form."""
 
 
@@ -101,7 +100,12 @@ def _nested_factors(study: Study) -> list[Problem]:
     for name in SETTINGS:
         for path, vary in walk(getattr(study, name), name):
             problems += [
-                Problem(f"{path}.{level}", "", "a level of a factor cannot vary itself", "another factor, or zipped")
+                Problem(
+                    f"{path}.{level}",
+                    "",
+                    "a level of a factor cannot vary itself",
+                    "another factor, or zipped",
+                )
                 for level, value in vary.levels
                 if isinstance(value, Component) and any(walk(value))
             ]
@@ -130,40 +134,40 @@ def _spec(name: str, spec: Spec) -> list[Problem]:
         wrong("objective", spec.objective, "is for regression")
     size = task.size
     if isinstance(spec.batch_size, int) and spec.batch_size > size:
-        wrong("batch_size", spec.batch_size, f"is more than the {size} examples of the task", f'1 to {size}, or "full"')
+        wrong(
+            "batch_size",
+            spec.batch_size,
+            f"is more than the {size} examples of the task",
+            f'1 to {size}, or "full"',
+        )
     if isinstance(spec.model, Module):
-        misfit = shape_problem(spec.model, task.inputs, task.outputs)
+        misfit = shape_problem(spec.model, task.shape, task.outputs)
         if misfit:
             wrong("model", spec.model.label(), misfit)
     return problems
 
 
-def _claims(study: Study, levels: Mapping[str, Mapping[str, str]], specs: Mapping[str, Spec]) -> list[Problem]:
+def _claims(
+    study: Study, levels: Mapping[str, Mapping[str, str]], specs: Mapping[str, Spec]
+) -> list[Problem]:
     problems: list[Problem] = []
     epochs = study.epochs if not isinstance(study.epochs, Vary) else None
     scope = Scope(levels, None, epochs)
     for index, claim in enumerate(study.claims):
         problems += claim.check(scope, f"claims.{index}")
     for index, published in enumerate(study.published):
+        where = f"published.{index}"
         try:
             parse_quantity(published.quantity)
         except GrammarError as error:
-            problem = error.problem
-            problems.append(
-                Problem(
-                    f"published.{index}.quantity", problem.value, problem.message, problem.allowed, problem.suggestion
-                )
-            )
+            problems.append(replace(error.problem, path=f"{where}.quantity"))
         try:
             if len(select(published.condition, levels).names) != 1:
-                problems.append(Problem(f"published.{index}.condition", published.condition, "names several conditions"))
-        except GrammarError as error:
-            problem = error.problem
-            problems.append(
-                Problem(
-                    f"published.{index}.condition", problem.value, problem.message, problem.allowed, problem.suggestion
+                problems.append(
+                    Problem(f"{where}.condition", published.condition, "names several conditions")
                 )
-            )
+        except GrammarError as error:
+            problems.append(replace(error.problem, path=f"{where}.condition"))
     asked = [(f"record.{i}", q) for i, q in enumerate(study.record)]
     asked += [(f"claims.{i}", q) for i, c in enumerate(study.claims) for q in c.quantities()]
     for path, quantity in asked:
@@ -205,7 +209,8 @@ def _overrides(study: Study) -> list[Problem]:
     for path, values in study.tune.items():
         head = path.partition(".")[0]
         if head not in SETTINGS:
-            problems.append(Problem(f"tune.{path}", "", "is not a setting", ", ".join(SETTINGS), nearest(head, SETTINGS)))
+            allowed = ", ".join(SETTINGS)
+            problems.append(Problem(f"tune.{path}", "", "is not a setting", allowed, nearest(head, SETTINGS)))
         if len(values) < 2:
             problems.append(Problem(f"tune.{path}", str(values), "needs at least two values to choose from"))
         elif head in SETTINGS:
@@ -218,12 +223,12 @@ def _overrides(study: Study) -> list[Problem]:
         problems.append(Problem("tune", "", "chooses on validation data", "validation = a share such as 0.1"))
     varied = {factor.path for factor in factors(study)} - {CONDITION}
     problems += [
-        Problem(f"tune.{path}", "", "is a factor of the study already") for path in study.tune if path in varied
+        Problem(f"tune.{path}", "", "is a factor of the study already")
+        for path in study.tune
+        if path in varied
     ]
     return problems
 
 
 def _prefixed(prefix: str, problem: Problem) -> Problem:
-    path = f"{prefix}: {problem.path}"
-    return Problem(path, problem.value, problem.message, problem.allowed, problem.suggestion)
-
+    return replace(problem, path=f"{prefix}: {problem.path}")

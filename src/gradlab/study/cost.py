@@ -1,22 +1,28 @@
-"""What a plan will cost, estimated before anything runs."""
+"""What training will cost, estimated before anything runs."""
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gradlab.model.mlp import MLP
-from gradlab.study.plan import Plan
-from gradlab.study.spec import Spec
 
-__all__ = ["Cost", "cost"]
+if TYPE_CHECKING:
+    from gradlab.study.plan import Plan
+    from gradlab.study.spec import Spec
 
-KERNEL_FLOPS = 40e9
-"""Arithmetic rate of the fused kernel on small networks, multiply and add counted apart."""
-KERNEL_UPDATE = 1.2e-6
+__all__ = ["Cost", "cost", "epoch_operations", "epoch_seconds", "epoch_updates"]
+
+KERNEL_RATE = 4e10
+"""Operations a second of the fused kernel on small networks, multiplications and additions counted apart."""
+KERNEL_SINGLE_RATE = 2.5e9
+"""The same for updates of one example each, which fill no vectors."""
+KERNEL_UPDATE = 1.0e-6
 """Seconds that any fused update takes."""
-LOOP_FLOPS = 20e9
-"""Arithmetic rate of the PyTorch loop."""
+LOOP_RATE = 1e10
+"""Operations a second of the PyTorch loop."""
 LOOP_UPDATE = 1.0e-3
 """Seconds that any PyTorch update of a small network takes."""
 
@@ -27,15 +33,44 @@ class Cost:
 
     Attributes:
         updates: Optimizer steps of all runs.
-        flops: Floating-point operations of all updates.
+        operations: Floating-point operations of all updates.
         seconds: Time on `workers` processes.
         workers: Processes assumed.
     """
 
     updates: int
-    flops: float
+    operations: float
     seconds: float
     workers: int
+
+
+def epoch_updates(spec: Spec, examples: int) -> int:
+    """Optimizer steps in one epoch."""
+    return 1 if spec.batch_size == "full" else math.ceil(examples / spec.batch_size)
+
+
+def epoch_operations(parameters: int, examples: int) -> float:
+    """Operations of one epoch: forward and backward pass take six for each parameter and example."""
+    return 6.0 * parameters * examples
+
+
+def epoch_seconds(spec: Spec, parameters: int, examples: int, *, fused: bool) -> float:
+    """Seconds that one epoch of one run takes on a core of 2020 or later.
+
+    Args:
+        spec: What is trained.
+        parameters: Trainable values.
+        examples: Training examples.
+        fused: Whether the kernel trains it, and not the loop.
+
+    Returns:
+        The time, right within a factor of a few.
+    """
+    operations, updates = epoch_operations(parameters, examples), epoch_updates(spec, examples)
+    if not fused:
+        return operations / LOOP_RATE + updates * LOOP_UPDATE
+    rate = KERNEL_SINGLE_RATE if spec.batch_size == 1 else KERNEL_RATE
+    return operations / rate + updates * KERNEL_UPDATE
 
 
 def cost(plan: Plan, workers: int | None = None) -> Cost:
@@ -49,23 +84,13 @@ def cost(plan: Plan, workers: int | None = None) -> Cost:
         The estimate.
     """
     workers = workers or os.cpu_count() or 1
-    updates, flops, seconds = 0, 0.0, 0.0
+    updates, operations, seconds = 0, 0.0, 0.0
     for run in plan.runs:
         condition = plan[run.condition]
-        size = round(condition.spec.task.size * (1 - condition.spec.validation))
-        batch = size if condition.spec.batch_size == "full" else min(condition.spec.batch_size, size)
-        steps = -(-size // batch) * run.epochs
-        work = 6.0 * condition.parameters * size * run.epochs
-        updates += steps
-        flops += work
-        fused = fits_kernel(condition.spec)
-        rate, overhead = (KERNEL_FLOPS, KERNEL_UPDATE) if fused else (LOOP_FLOPS, LOOP_UPDATE)
-        if batch < 16:  # too few examples to fill the vector units
-            rate /= 16 / batch
-        seconds += steps * overhead + work / rate
-    return Cost(updates, flops, seconds / min(workers, max(1, len(plan.runs))), workers)
-
-
-def fits_kernel(spec: Spec) -> bool:
-    """Whether the fused kernel can train a spec."""
-    return isinstance(spec.model, MLP)
+        spec, parameters = condition.spec, condition.parameters
+        examples = round(spec.task.size * (1 - spec.validation))
+        updates += run.epochs * epoch_updates(spec, examples)
+        operations += run.epochs * epoch_operations(parameters, examples)
+        fused = isinstance(spec.model, MLP)
+        seconds += run.epochs * epoch_seconds(spec, parameters, examples, fused=fused)
+    return Cost(updates, operations, seconds / min(workers, max(1, len(plan.runs))), workers)

@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradlab.component import Component, Vary, level_name, replace, walk
+from gradlab.component import Component, level_name, replace, walk
 from gradlab.errors import Problem, StudyError, nearest
 
 if TYPE_CHECKING:
     from gradlab.study.study import Study
 
-__all__ = ["BASE_SETTING", "CONDITION", "SETTINGS", "Combination", "Factor", "combinations", "factors", "settings"]
+__all__ = [
+    "BASE_SETTING",
+    "CONDITION",
+    "SETTINGS",
+    "Combination",
+    "Factor",
+    "combinations",
+    "factors",
+    "settings",
+]
 
 SETTINGS = (
     "task",
@@ -77,7 +86,9 @@ class Combination:
 
 def factors(study: Study) -> list[Factor]:
     """The factors of a study in the order of its fields; explicitly named conditions come first."""
-    found = [Factor(path, vary.levels) for name in SETTINGS for path, vary in walk(getattr(study, name), name)]
+    found = [
+        Factor(path, vary.levels) for name in SETTINGS for path, vary in walk(getattr(study, name), name)
+    ]
     if study.conditions:
         found.insert(0, Factor(CONDITION, tuple(study.conditions.items())))
     return found
@@ -115,7 +126,7 @@ def combinations(study: Study) -> list[Combination]:
                 else:
                     current = replace(current, factor.path, lambda _, value=value: value)
         fields = {name: getattr(current, name) for name in SETTINGS}
-        fields = _overridden(study, fields, overrides, levels.get(CONDITION, ""))
+        fields = _named(study, fields, overrides, levels.get(CONDITION, ""))
         label = ", ".join(words) or fields["model"].label()
         result.append(Combination(label, levels, fields))
     return result
@@ -130,27 +141,47 @@ def settings(study: Study) -> dict[str, Study]:
     found = {BASE_SETTING: study}
     for path, assumed in study.assumed.items():
         for name, value in assumed.levels.items():
-            changed = study.with_settings({path: value, "quick": {}, "assumed": {}, "claims": (), "published": ()})
+            changed = study.with_settings({
+                path: value,
+                "quick": {},
+                "assumed": {},
+                "claims": (),
+                "published": (),
+            })
             found[f"{path}={name}"] = changed
     return found
 
 
-def _overridden(study: Study, fields: dict[str, Any], overrides: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if not overrides:
-        return fields
-    allowed = [path.partition(".")[0] for path in overrides]
-    wrong = [path for path in allowed if path not in SETTINGS]
-    if wrong:
-        raise StudyError(
-            [
-                Problem(f"conditions.{name}.{path}", "", "is not a setting", ", ".join(SETTINGS), nearest(path, SETTINGS))
-                for path in wrong
-            ]
-        )
-    plain = study.model_copy(update={**fields, "conditions": {}})
-    plain = plain.model_copy(update={"assumed": {}, "quick": {}, "claims": (), "published": (), "zipped": (), "tune": {}})
-    changed = plain.with_settings(overrides, whole=False)
+def overridden(study: Study, fields: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of one condition with some keys replaced, of a named condition or by tuning.
+
+    Raises:
+        StudyError: A key path leads nowhere, or the result is not valid.
+    """
+    bare = {
+        "conditions": {},
+        "assumed": {},
+        "quick": {},
+        "claims": (),
+        "published": (),
+        "zipped": (),
+        "tune": {},
+    }
+    changed = study.model_copy(update={**fields, **bare}).with_settings(overrides, whole=False)
     return {key: getattr(changed, key) for key in SETTINGS}
+
+
+def _named(study: Study, fields: dict[str, Any], overrides: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The settings of an explicitly named condition."""
+    wrong = [head for head in (path.partition(".")[0] for path in overrides) if head not in SETTINGS]
+    if wrong:
+        allowed = ", ".join(SETTINGS)
+        problems = [
+            Problem(f"conditions.{name}.{path}", "", "is not a setting", allowed, nearest(path, SETTINGS))
+            for path in wrong
+        ]
+        raise StudyError(problems)
+    return overridden(study, fields, overrides) if overrides else fields
 
 
 def _groups(study: Study, found: Sequence[Factor]) -> list[list[Factor]]:
@@ -161,7 +192,8 @@ def _groups(study: Study, found: Sequence[Factor]) -> list[list[Factor]]:
         where = f"zipped.{index}"
         unknown = [path for path in paths if path not in by_path]
         problems += [
-            Problem(where, path, "is not a factor", ", ".join(by_path), nearest(path, by_path)) for path in unknown
+            Problem(where, path, "is not a factor", ", ".join(by_path), nearest(path, by_path))
+            for path in unknown
         ]
         sizes = {path: len(by_path[path].levels) for path in paths if path in by_path}
         if len(set(sizes.values())) > 1:

@@ -58,7 +58,8 @@ def _set(current: Any, path: list[str], value: Any) -> Any:
         levels = dict(current.levels)
         if head not in levels:
             raise KeyError(head, list(levels))
-        return Vary(tuple((name, _set(level, rest, value) if name == head else level) for name, level in current.levels))
+        levels[head] = _set(levels[head], rest, value)
+        return Vary(tuple(levels.items()))
     if isinstance(current, Component):
         return _set_field(current, head, rest, value)
     if isinstance(current, Mapping):

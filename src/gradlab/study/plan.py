@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from gradlab.component import Component, digest_of, level_name
+from gradlab.component import digest_of, level_name
 from gradlab.errors import Problem, StudyError
 from gradlab.model.initial import After, Default, TorchStream
 from gradlab.model.mlp import MLP
-from gradlab.study.factors import BASE_SETTING, Combination, combinations, settings
+from gradlab.study.factors import BASE_SETTING, Combination, combinations, overridden, settings
 from gradlab.study.quantity import parse_quantity
 from gradlab.study.recipe import Cosine
 from gradlab.study.record import Record
@@ -114,7 +114,8 @@ class Plan:
         """Whether the budget cuts epochs or data, not only replicates."""
         own, full = self.study, self.declared
         return any(
-            getattr(own, name) != getattr(full, name) for name in ("epochs", "task", "model", "batch_size", "optimizer")
+            getattr(own, name) != getattr(full, name)
+            for name in ("epochs", "task", "model", "batch_size", "optimizer")
         )
 
     def pairs(self, a: str, b: str) -> bool:
@@ -170,24 +171,25 @@ def parent_of(condition: Condition, among: tuple[Condition, ...] | list[Conditio
     """
     initial = cast(After, condition.spec.initial)
     wanted = dict(initial.levels)
-    free = {path for path, level in condition.levels.items() if _same_value(path, condition, level, initial)}
+    # the factor of the initial weights itself is one that the parent need not share
+    shared = {
+        p: level
+        for p, level in condition.levels.items()
+        if p not in wanted and p.partition(".")[0] != "initial"
+    }
     found = [
         other
         for other in among
         if other.setting == condition.setting
         and other is not condition
-        and all(other.levels.get(path) == level for path, level in wanted.items())
-        and all(other.levels[path] == level for path, level in condition.levels.items() if path not in wanted | dict.fromkeys(free))
+        and all(other.levels.get(path) == level for path, level in (wanted | shared).items())
     ]
     if len(found) != 1:
         told = ", ".join(other.label for other in found) or "none"
-        raise StudyError([Problem("initial.after", str(wanted), f"must name one other condition, names {told}")])
+        raise StudyError([
+            Problem("initial.after", str(wanted), f"must name one other condition, names {told}")
+        ])
     return found[0]
-
-
-def _same_value(path: str, condition: Condition, level: str, initial: Component) -> bool:
-    """Whether a factor is that of the initial weights itself, which the parent need not share."""
-    return path == "initial" or path.startswith("initial.")
 
 
 def plan(study: Study, budget: Budget, tuned: Mapping[str, Mapping[str, Any]]) -> Plan:
@@ -212,28 +214,27 @@ def plan(study: Study, budget: Budget, tuned: Mapping[str, Mapping[str, Any]]) -
     runs: dict[str, Run] = {}
     cells: dict[str, tuple[str, ...]] = {}
     for condition in _parents_first(conditions):
-        parents: tuple[str, ...] | None = None
+        origin: _Origin | None = None
         if isinstance(condition.spec.initial, After):
-            parents = cells[parent_of(condition, conditions).name]
-        cells[condition.name] = _cell(own, condition, parents, runs)
+            parent = parent_of(condition, conditions)
+            origin = _Origin(cells[parent.name], parent.epochs, condition.spec.initial.optimizer_state)
+        cells[condition.name] = _cell(own, condition, origin, runs)
     ordered = {condition.name: cells[condition.name] for condition in conditions}
-    return Plan(own, study, budget, tuple(conditions), tuple(runs.values()), ordered, _record(own, conditions))
+    return Plan(
+        own, study, budget, tuple(conditions), tuple(runs.values()), ordered, _record(own, conditions)
+    )
 
 
 def _condition(study: Study, setting: str, combination: Combination, tuned: Mapping[str, Any]) -> Condition:
     fields = combination.fields
     if tuned:
-        from gradlab.study.factors import SETTINGS
-
-        plain = study.model_copy(
-            update={**fields, "conditions": {}, "assumed": {}, "quick": {}, "claims": (), "published": (), "zipped": (), "tune": {}}
-        )
-        changed = plain.with_settings(tuned, whole=False)
-        fields = {name: getattr(changed, name) for name in SETTINGS}
+        fields = overridden(study, fields, tuned)
     spec = spec_of(fields)
     name = combination.label if setting == BASE_SETTING else f"{combination.label} [{setting}]"
     parameters = spec.model.parameters(spec.task.inputs, spec.task.outputs)
-    return Condition(name, combination.label, setting, combination.levels, spec, int(fields["epochs"]), parameters)
+    return Condition(
+        name, combination.label, setting, combination.levels, spec, int(fields["epochs"]), parameters
+    )
 
 
 def _parents_first(conditions: list[Condition]) -> list[Condition]:
@@ -243,7 +244,9 @@ def _parents_first(conditions: list[Condition]) -> list[Condition]:
         if condition.name in done:
             return
         if condition.name in path:
-            raise StudyError([Problem("initial.after", " -> ".join(path), "conditions start from each other")])
+            raise StudyError([
+                Problem("initial.after", " -> ".join(path), "conditions start from each other")
+            ])
         if isinstance(condition.spec.initial, After):
             visit(parent_of(condition, conditions), (*path, condition.name))
         done[condition.name] = condition
@@ -253,13 +256,22 @@ def _parents_first(conditions: list[Condition]) -> list[Condition]:
     return list(done.values())
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """Where the runs of a condition go on from: runs, the horizon whose final state it is, and what is taken."""
+
+    runs: tuple[str, ...]
+    epochs: int
+    optimizer_state: bool
+
+
 def _cell(
-    study: Study, condition: Condition, parents: tuple[str, ...] | None, runs: dict[str, Run]
+    study: Study, condition: Condition, origin: _Origin | None, runs: dict[str, Run]
 ) -> tuple[str, ...]:
     spec = condition.spec
     identity = spec.canonical()
     identity.pop("initial", None)
-    if parents is None and spec.initial != Default():
+    if origin is None and spec.initial != Default():
         identity["initial"] = spec.initial.canonical()
     if isinstance(spec.schedule, Cosine):
         identity["epochs"] = condition.epochs
@@ -268,29 +280,29 @@ def _cell(
     for replicate in range(study.replicates):
         seeds = study.seeds.of(replicate)
         own: dict[str, Any] = {"spec": identity, "seeds": {name: seeds[name] for name in sorted(used)}}
-        if parents is not None:
-            own["after"] = [parents[replicate], cast(After, spec.initial).optimizer_state]
+        if origin is not None:
+            own["after"] = [origin.runs[replicate], origin.epochs, origin.optimizer_state]
         run_id = digest_of(own)
         before = runs.get(run_id)
         epochs = max(condition.epochs, before.epochs if before else 0)
         if before:
-            runs[run_id] = Run(run_id, before.condition, before.replicate, before.seeds, before.start_from, epochs)
+            runs[run_id] = Run(
+                run_id, before.condition, before.replicate, before.seeds, before.start_from, epochs
+            )
         else:
-            parent = parents[replicate] if parents is not None else None
-            runs[run_id] = Run(run_id, condition.name, replicate, seeds, parent, epochs)
+            start_from = origin.runs[replicate] if origin is not None else None
+            runs[run_id] = Run(run_id, condition.name, replicate, seeds, start_from, epochs)
         cell.append(run_id)
     if len(set(cell)) < len(cell):
-        raise StudyError(
-            [
-                Problem(
-                    "replicates",
-                    str(study.replicates),
-                    f"nothing varies between the replicates of {condition.name!r}, so they would be one run counted "
-                    f"{study.replicates} times",
-                    "replicates = 1, or a varied seed (seeds.init, seeds.order, seeds.data)",
-                )
-            ]
-        )
+        raise StudyError([
+            Problem(
+                "replicates",
+                str(study.replicates),
+                f"nothing varies between the replicates of {condition.name!r}, so they would be one run counted "
+                f"{study.replicates} times",
+                "replicates = 1, or a varied seed (seeds.init, seeds.order, seeds.data)",
+            )
+        ])
     return tuple(cell)
 
 

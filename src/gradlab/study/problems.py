@@ -47,8 +47,12 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
             found[path] = problem
         else:
             allowed = " or ".join(dict.fromkeys(filter(None, [before.allowed, problem.allowed])))
-            message = before.message if before.message == problem.message else "is not one of the allowed values"
-            found[path] = Problem(path, before.value, message, allowed, before.suggestion or problem.suggestion)
+            message = (
+                before.message if before.message == problem.message else "is not one of the allowed values"
+            )
+            found[path] = Problem(
+                path, before.value, message, allowed, before.suggestion or problem.suggestion
+            )
     return list(found.values())
 
 
@@ -79,7 +83,9 @@ def _problem(path: str, detail: dict[str, Any], model: type[BaseModel]) -> Probl
     if kind == "component":
         choices: list[str] = list(context.get("choices", []))
         found = str(context.get("found", ""))
-        return Problem(path, found or value, "is not a known kind", str(context["allowed"]), nearest(found, choices))
+        return Problem(
+            path, found or value, "is not a known kind", str(context["allowed"]), nearest(found, choices)
+        )
     if kind == "literal_error":
         choices = [part.strip("' ") for part in str(context["expected"]).replace(" or ", ",").split(",")]
         guess = nearest(str(detail.get("input")), choices)

@@ -6,15 +6,17 @@ that of AdamW is decoupled; `eps` stands outside the square root.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from gradlab.component import Component, Vary, one_of
 
 __all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
     "SGD",
+    "STOPS",
     "Adam",
     "AdamW",
     "Constant",
@@ -107,6 +109,10 @@ class Step(Component):
     kind: Literal["step"] = "step"
     every: Count
     gamma: Positive = 0.1
+    primary: ClassVar[str | None] = "every"
+
+    def __init__(self, every: int | None = None, **rest: Any) -> None:
+        super().__init__(**(rest if every is None else {"every": every} | rest))
 
 
 class Cosine(Component):
@@ -151,7 +157,10 @@ class GradientBelow(Component):
 
     kind: Literal["gradient_below"] = "gradient_below"
     norm: Positive
-    primary = "norm"
+    primary: ClassVar[str | None] = "norm"
+
+    def __init__(self, norm: float | None = None, **rest: Any) -> None:
+        super().__init__(**(rest if norm is None else {"norm": norm} | rest))
 
 
 class LossBelow(Component):
@@ -159,11 +168,19 @@ class LossBelow(Component):
 
     kind: Literal["loss_below"] = "loss_below"
     value: Positive
-    primary = "value"
+    primary: ClassVar[str | None] = "value"
+
+    def __init__(self, value: float | None = None, **rest: Any) -> None:
+        super().__init__(**(rest if value is None else {"value": value} | rest))
 
 
-Optimizer = Annotated[SGD | Adam | AdamW | RMSprop, one_of(SGD, Adam, AdamW, RMSprop)]
-Schedule = Annotated[Constant | Step | Cosine, one_of(Constant, Step, Cosine)]
-Stop = Annotated[
-    LossSettled | Stalled | GradientBelow | LossBelow, one_of(LossSettled, Stalled, GradientBelow, LossBelow)
-]
+OPTIMIZERS = (SGD, Adam, AdamW, RMSprop)
+"""Every kind of optimizer."""
+SCHEDULES = (Constant, Step, Cosine)
+"""Every kind of schedule."""
+STOPS = (LossSettled, Stalled, GradientBelow, LossBelow)
+"""Every kind of stopping rule."""
+
+Optimizer = Annotated[SGD | Adam | AdamW | RMSprop, one_of(*OPTIMIZERS)]
+Schedule = Annotated[Constant | Step | Cosine, one_of(*SCHEDULES)]
+Stop = Annotated[LossSettled | Stalled | GradientBelow | LossBelow, one_of(*STOPS)]

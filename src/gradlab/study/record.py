@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -45,7 +45,10 @@ class Every(Component):
 
     kind: Literal["every"] = "every"
     epochs: Annotated[int, Field(ge=1)]
-    primary = "epochs"
+    primary: ClassVar[str | None] = "epochs"
+
+    def __init__(self, epochs: int | None = None, **rest: Any) -> None:
+        super().__init__(**(rest if epochs is None else {"epochs": epochs} | rest))
 
     def points(self, until: int) -> NDArray[np.int64]:
         """The epochs at which to record, from 0 to `until`."""
@@ -64,10 +67,10 @@ class LogSpaced(Component):
 
     kind: Literal["log_spaced"] = "log_spaced"
     per_decade: Annotated[int, Field(ge=1, le=10_000)] = 50
-    primary = "per_decade"
+    primary: ClassVar[str | None] = "per_decade"
 
-    def __init__(self, per_decade: int = 50, **rest: object) -> None:
-        super().__init__(per_decade=per_decade, **rest)
+    def __init__(self, per_decade: int | None = None, **rest: Any) -> None:
+        super().__init__(**(rest if per_decade is None else {"per_decade": per_decade} | rest))
 
     def points(self, until: int) -> NDArray[np.int64]:
         """The epochs at which to record, from 0 to `until`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from gradlab.component import KINDS_KEY, Component, kind_of
 from gradlab.study.factors import SETTINGS
@@ -21,7 +20,7 @@ COMPONENTS = frozenset({"task", "model", "optimizer", "schedule", "stop", "initi
 class _Lenient(GenerateJsonSchema):
     """Python-only values (callables, arrays) have no form in TOML: anything goes in their place."""
 
-    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         return {}
 
 
@@ -70,7 +69,7 @@ def _expanded(tree: Any, definitions: dict[str, Any]) -> Any:
         fields = _define(cls, definitions)
         forms += [whole, _table({tag: whole}, tag)]
         if cls.primary is not None:
-            forms.append(_table({tag: fields[cls.primary], **fields} , tag, leave=cls.primary))
+            forms.append(_table({tag: fields[cls.primary], **fields}, tag, leave=cls.primary))
     return {"anyOf": forms}
 
 
@@ -102,5 +101,12 @@ def _or_vary(inner: JsonSchemaValue) -> JsonSchemaValue:
 
 
 def _vary(inner: JsonSchemaValue) -> JsonSchemaValue:
-    several = {"anyOf": [{"type": "array", "items": inner}, {"type": "object", "additionalProperties": inner}]}
-    return {"type": "object", "properties": {"vary": several}, "required": ["vary"], "additionalProperties": False}
+    several = {
+        "anyOf": [{"type": "array", "items": inner}, {"type": "object", "additionalProperties": inner}]
+    }
+    return {
+        "type": "object",
+        "properties": {"vary": several},
+        "required": ["vary"],
+        "additionalProperties": False,
+    }

@@ -267,11 +267,9 @@ def _named_levels(value: Any) -> Any:
     table = cast("Mapping[str, Any]", value)
     if set(table) == {"vary"}:
         return value
-    components = [isinstance(item, Component) for item in table.values()]
-    nested = [isinstance(item, Mapping) and bool(set(cast("Mapping[str, Any]", item)) - {"vary"}) for item in table.values()]
-    if table and all(components):
-        return Vary(tuple(table.items()))
-    if "kind" not in table and table and all(nested) and not _is_short_form(table):
+    components = all(isinstance(item, Component) for item in table.values())
+    tables = all(isinstance(item, Mapping) and "vary" not in item for item in table.values())
+    if table and (components or (tables and not _is_short_form(table))):
         return Vary(tuple(table.items()))
     return value
 
@@ -281,4 +279,3 @@ def _is_short_form(table: Mapping[str, Any]) -> bool:
     from gradlab.study.checks import KINDS
 
     return len(table) == 1 and next(iter(table)) in KINDS
-

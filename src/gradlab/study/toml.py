@@ -6,9 +6,14 @@ import runpy
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from traceback import extract_tb
+from typing import Any
 
+from pydantic import ValidationError
+
+from gradlab.component import Component
 from gradlab.errors import Problem, StudyError
+from gradlab.study.problems import problems_of
 from gradlab.study.study import Study
 
 __all__ = ["load", "parse_setting", "parse_settings", "read_toml"]
@@ -39,11 +44,27 @@ def load(path: str | Path) -> Study:
         return read_toml(text, str(path)).from_source(str(path))
     if path.suffix != ".py":
         raise StudyError([Problem("", str(path), "is not a study file", ".py or .toml")])
-    found: object = runpy.run_path(str(path)).get("study")
+    found = _executed(path)
     if not isinstance(found, Study):
         told = "defines no `study`" if found is None else "defines a `study` that is not a gradlab.Study"
         raise StudyError([Problem("study", str(path), told, "study = Study(...) at module level")])
     return found.from_source(str(path))
+
+
+def _executed(path: Path) -> object:
+    """What a Python file calls `study`; whatever stops the file is told with its line."""
+    try:
+        return runpy.run_path(str(path)).get("study")
+    except StudyError:
+        raise
+    except ValidationError as error:
+        raise StudyError(problems_of(error, Component, f"{error.title}.")) from None
+    except Exception as error:  # the file is the user's own code
+        line = next(
+            (f.lineno for f in reversed(extract_tb(error.__traceback__)) if f.filename == str(path)), None
+        )
+        where = f"{path}, line {line or getattr(error, 'lineno', '?')}"
+        raise StudyError([Problem("", where, f"fails with {type(error).__name__}: {error}")]) from error
 
 
 def read_toml(text: str, name: str = "study.toml") -> Study:
@@ -100,7 +121,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise StudyError([Problem("--set", text, "is not of the form key=value", "optimizer.lr=1e-4")])
     try:
-        return key, cast("dict[str, Any]", tomllib.loads(f"value = {value}"))["value"]
+        return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key, value.strip()
 

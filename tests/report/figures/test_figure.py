@@ -11,7 +11,7 @@ from gradlab.report.study_figures import thumbnail
 
 
 def test_every_figure_is_a_valid_chart_in_every_size() -> None:
-    result = fake_results.full(n=4, epochs=60)
+    result = fake_results.full(n=2, epochs=12)
     for figure in all_figures(result):
         for size in (WIDE, NARROW):
             assert isinstance(figure.chart(size), altair.TopLevelMixin), figure.name

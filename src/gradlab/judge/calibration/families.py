@@ -91,7 +91,8 @@ def _censored_shift(scale: float) -> float:
 
     def excess(shift: float) -> float:
         a = np.linspace(_CAP, 12, 20_001)
-        both = (stats.norm.pdf(a) * stats.norm.sf((a - shift) / scale)).sum() * (a[1] - a[0])
+        density = stats.norm.pdf(a) * stats.norm.sf((a - shift) / scale)
+        both = (density.sum() - (density[0] + density[-1]) / 2) * (a[1] - a[0])
         tied = stats.norm.sf(_CAP) * stats.norm.sf((_CAP - shift) / scale)
         return float(stats.norm.cdf(shift / np.sqrt(1 + scale**2)) - both + tied / 2 - 0.5)
 

@@ -46,9 +46,11 @@ def alternatives(studies: int) -> Iterator[Rejected]:
     for name in ("skewed", "12 % dead, one side"):
         for n in (10, 20, 40):
             a, b = PAIRED[name](rng, studies, n)
-            yield Rejected(
-                "sign-flip of ranked differences (Wilcoxon), paired", name, str(n), _signed_rank(a - b)
-            )
+            ranked = _signed_rank(a - b)
+            yield Rejected("sign-flip of ranked differences (Wilcoxon), paired", name, str(n), ranked)
+            if name == "skewed":
+                whole = _sign_flip(rng, a - b)
+                yield Rejected("sign-flip of whole differences, paired", name, str(n), whole)
     for name in ("spread 1 : 5", "constant : two clusters"):
         for n in (10, 20):
             a, b = UNPAIRED[name](rng, studies, n)
@@ -75,6 +77,17 @@ def _signed_rank(difference: Array) -> float:
     n = difference.shape[1]
     z = (rank * np.sign(difference)).sum(1) / np.sqrt(n * (n + 1) * (2 * n + 1) / 6)
     return _worse(z)
+
+
+def _sign_flip(rng: np.random.Generator, difference: Array) -> float:
+    """The mean against 2,000 random flips of all signs."""
+    flips = rng.choice([-1.0, 1.0], (difference.shape[1], 2_000))
+    rejected = np.zeros(2)
+    for rows in np.array_split(difference, max(1, len(difference) // 500)):
+        null, mean = rows @ flips, rows.sum(axis=1, keepdims=True)
+        p = np.stack([(null >= mean - 1e-12).mean(axis=1), (null <= mean + 1e-12).mean(axis=1)])
+        rejected += (p <= ALPHA).sum(axis=1)
+    return float(rejected.max() / len(difference))
 
 
 def _mann_whitney(a: Array, b: Array) -> float:

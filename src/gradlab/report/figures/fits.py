@@ -15,7 +15,9 @@ from gradlab.report.summary import quantiles
 
 __all__ = ["Fit", "fits"]
 
-_DRAWN = 320
+_DRAWN = {"wide": 320, "narrow": 200}
+_PANELS = 8
+"""With more panels than this, each has fewer points."""
 Floats = NDArray[np.float64]
 
 
@@ -64,6 +66,7 @@ def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: 
     # A run that is far off would flatten all panels: they reach a third beyond the function at most.
     y_axis = value_axis(np.clip(everything, reach[0] - room, reach[1] + room), "output", log=False)
     x_axis = value_axis(np.concatenate([fit.x for fit in shown]), "x", log=False, pad=0.0)
+    points = int(_DRAWN.get(size.name, 200) * min(1.0, _PANELS / len(shown)))
     height = 118 if size.name == "wide" else 92
     panels = [
         _panel(
@@ -74,6 +77,7 @@ def fits(shown: Sequence[Fit], styles: Mapping[str, Style], size: Size, tables: 
             tables,
             (x_axis, y_axis),
             height,
+            points,
             last=index == len(shown) - 1,
             first=index == 0,
         )
@@ -99,13 +103,14 @@ def _panel(
     tables: Tables,
     axes: tuple[Axis, Axis],
     height: int,
+    points: int,
     *,
     last: bool,
     first: bool,
 ) -> Node:
     x_axis, y_axis = axes
     low, middle, high = band
-    kept = np.unique(np.linspace(0, len(fit.x) - 1, min(len(fit.x), _DRAWN)).round().astype(int))
+    kept = np.unique(np.linspace(0, len(fit.x) - 1, min(len(fit.x), points)).round().astype(int))
     rows = [
         {
             "x": float(fit.x[at]),

@@ -17,7 +17,7 @@ from gradlab.report.numbers import count, number
 from gradlab.report.palette import BAND_OPACITY, INK, Style
 from gradlab.report.summary import Curves, envelope
 
-__all__ = ["Line", "Mark", "lines"]
+__all__ = ["SINGLE_RUNS", "Line", "Mark", "label_texts", "lines", "run_bins"]
 
 SINGLE_RUNS = 30
 """Up to this many runs a condition, each is drawn."""
@@ -94,7 +94,7 @@ def lines(
     layers: list[Node] = []
     if single and not thumb:
         pale = {"strokeWidth": 0.6, "opacity": _paleness(shown, size), "clip": True, "strokeJoin": "round"}
-        bins = 90 if size.name == "wide" else 45
+        bins = run_bins(shown) if size.name == "wide" else run_bins(shown) // 2
         layers.append(tables(draw.runs(bins), "line", pale, x=x, y=y, color=shade, detail=field("run")))
     band = {"opacity": BAND_OPACITY, "clip": True}
     layers.append(tables(draw.bands(), "area", band, x=x, y=y, y2={"field": "high"}, color=shade))
@@ -126,6 +126,17 @@ def lines(
             tables(draw.marks(marks), "point", diamond, x=x, y=y, color=shade, description=field("text"))
         )
     return layered(layers, width, height)
+
+
+def run_bins(shown: Sequence[Line]) -> int:
+    """Into how many logarithmic intervals single runs are thinned: fewer where there are many runs.
+
+    Example:
+        >>> run_bins([])
+        90
+    """
+    runs = sum(line.curves.n for line in shown if line.curves.n <= SINGLE_RUNS and not line.split)
+    return max(24, min(90, 5_400 // max(runs, 1)))
 
 
 _DASHES: Node = field("split") | {

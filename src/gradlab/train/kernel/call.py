@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradlab.train.kernel.denormals import flushed
 from gradlab.train.kernel.epochs import run
 from gradlab.train.kernel.layout import ACTIVATIONS, LOSSES, Net, Samples, aligned, make_row, make_tile
 from gradlab.train.kernel.program import Array, Measured, Program
@@ -83,12 +84,13 @@ def train(
             own[:size] = given
     loss = np.full(epochs, np.nan)
     squares, batch_squares = np.full((2, epochs, layers, 2), np.nan)
-    updates, done, finite = run(
-        net, _rule(program), data, batch, places, np.require(lr, np.float64, _OWN), work, slot1, slot2,
-        updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask,
-        make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares,
-        batch_squares, probe[:0],
-    )  # fmt: skip
+    with flushed():
+        updates, done, finite = run(
+            net, _rule(program), data, batch, places, np.require(lr, np.float64, _OWN), work, slot1, slot2,
+            updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask,
+            make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares,
+            batch_squares, probe[:0],
+        )  # fmt: skip
     weights[:] = work[:size]
     for own, given in ((slot1, first), (slot2, second)):
         if given is not None:
@@ -123,12 +125,13 @@ def evaluate(
     slope, loss = aligned(program.parameters if gradient else 0, dtype), np.empty(1)
     outputs = np.empty(program.widths[-1] * data.size, dtype)
     tile, none, unmeasured = make_tile(program.widths, dtype, data.size), slope[:0], np.empty((0, 0, 0))
-    run(
-        _net(program), _rule(program), data, data.size, np.zeros((1, 0), np.int32), loss[:0],
-        np.require(weights, requirements=_OWN), none, none, 0, False, program.objective == "sum_of_outputs",
-        np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured,
-        unmeasured, outputs,
-    )  # fmt: skip
+    with flushed():
+        run(
+            _net(program), _rule(program), data, data.size, np.zeros((1, 0), np.int32), loss[:0],
+            np.require(weights, requirements=_OWN), none, none, 0, False, program.objective == "sum_of_outputs",
+            np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured,
+            unmeasured, outputs,
+        )  # fmt: skip
     return float(loss[0]), slope if gradient else None, outputs.reshape(program.widths[-1], data.size)
 
 

@@ -1,0 +1,88 @@
+"""The names that the grammar of quantities knows, with their definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["KNOWN", "REDUCERS", "Known"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the grammar knows about a recorded quantity.
+
+    Attributes:
+        means: The definition in a few words.
+        splits: Data sets besides the training set on which it may be taken (`loss.test`).
+        shape: `series` (one number an epoch), `scalar` (one number a run) or `array` (recorded, not judged).
+        worst: `high` where a large value is the bad end (losses, epochs), `low` for accuracies.
+        scale: `ratio` where values are compared by their quotient, `difference` otherwise.
+        performance: Whether it says how well a network learned, so that a dead network ranks worst on it.
+    """
+
+    means: str
+    splits: tuple[str, ...] = ()
+    shape: Literal["series", "scalar", "array"] = "series"
+    worst: Literal["high", "low"] = "high"
+    scale: Literal["ratio", "difference"] = "ratio"
+    performance: bool = False
+
+
+_HELD_OUT = ("test", "validation")
+
+KNOWN: Final[dict[str, Known]] = {
+    "loss": Known(
+        "mean loss of a full pass at the stored weights, weight decay not inside", _HELD_OUT, performance=True
+    ),
+    "accuracy": Known(
+        "share of examples classified correctly", _HELD_OUT, worst="low", scale="difference", performance=True
+    ),
+    "tolerance_accuracy": Known(
+        "share of outputs within 0.1 of the target",
+        _HELD_OUT,
+        worst="low",
+        scale="difference",
+        performance=True,
+    ),
+    "gradient_norm": Known("L2 norm of the gradient of the full-batch loss, weight decay not inside"),
+    "gradient_norm_batch": Known("L2 norm of the last minibatch gradient of the epoch, before its step"),
+    "gradient_norm_mean": Known("mean over layers of the L2 norms of the weight gradients, full batch"),
+    "gradient_norm_layers": Known("L2 norm of each layer's gradient, full batch", shape="array"),
+    "weight_norm": Known("L2 norm of all parameters"),
+    "dead_units": Known("share of hidden units that are zero on all training inputs", scale="difference"),
+    "predictions": Known("outputs on the task's grid", shape="array"),
+    "centre_error": Known(
+        "root mean square error of the final fit over the middle 80 % of the domain",
+        shape="scalar",
+        performance=True,
+    ),
+    "edge_error": Known(
+        "root mean square error of the final fit over the outer tenth at each end of the domain",
+        shape="scalar",
+        performance=True,
+    ),
+    "epochs": Known("epochs trained when the run stopped", shape="scalar", performance=True),
+    "updates": Known("optimizer steps taken when the run stopped", shape="scalar", performance=True),
+    "flag_constant": Known(
+        "1 where the final network predicts a constant", shape="scalar", scale="difference"
+    ),
+    "flag_dead": Known("1 where a layer of the final network is dead", shape="scalar", scale="difference"),
+    "flag_diverged": Known("1 where the run diverged", shape="scalar", scale="difference"),
+}
+"""The quantities by name."""
+
+REDUCERS: Final[dict[str, str]] = {
+    "final": "the last recorded value",
+    "best": "the best recorded value: the smallest loss, the largest accuracy",
+    "min": "the smallest recorded value",
+    "max": "the largest recorded value",
+    "mean": "the mean over epochs (trapezoid rule, so that the recording schedule does not weigh in)",
+    "slope": "least-squares slope against the epoch, per 1,000 epochs; decades where values are compared by ratio",
+    "roughness": "standard deviation of successive differences, of log10 where values are compared by ratio; "
+    "over the last half of the epochs unless a window is given",
+    "argmin": "the first recorded epoch of the smallest value",
+    "argmax": "the first recorded epoch of the largest value",
+    "epochs_to": "the first epoch at which the threshold is passed; infinite if never",
+}
+"""The reducers by name."""
