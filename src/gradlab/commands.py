@@ -17,6 +17,7 @@ from gradlab.errors import Problem, RunsFailed, StudyError
 if TYPE_CHECKING:
     from gradlab.engine.result import Result
     from gradlab.study import Condition, Plan, Study
+    from gradlab.study.claims import Claim
 
 Budget = Literal["quick", "full"]
 
@@ -126,7 +127,7 @@ def print_plan(plan: Plan) -> None:
     study = plan.study
     console.print(f"[bold]{study.title}[/bold]")
     if study.notes:
-        console.print(study.notes.strip(), style="dim")
+        console.print(" ".join(study.notes.split()), style="dim")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head, side in (
         ("condition", "left"),
@@ -241,24 +242,34 @@ def present(
 def adjusted(results: Sequence[Result]) -> list[Result]:
     """The results with Holm's correction over all claims of each report that they belong to.
 
-    The family is every claim of the report in the catalogue; those that were not run count as p = 1.
+    The family is every claim of the report in the catalogue, counted once where several studies show it; those
+    that were not run count as p = 1.
     """
     from gradlab.judge import adjust
     from gradlab.judge.verdict import PENDING, Verdict
 
     found = list(results)
-    for report in {result.study.report for result in results} - {None}:
+    for report in sorted({result.study.report for result in results} - {None}, key=str):
+        family: dict[str, Verdict] = {}
         places = [place for place, result in enumerate(results) if result.study.report == report]
-        run = {results[place].study.source for place in places}
-        names = [
-            name for name in catalog.names() if name.startswith(f"reports/{report}/") and name not in run
-        ]
-        missing = [Verdict(claim, PENDING) for name in names for claim in catalog.load(name).claims]
-        verdicts = adjust([verdict for place in places for verdict in results[place].verdicts] + missing)
         for place in places:
-            count = len(results[place].verdicts)
-            found[place], verdicts = results[place].judged(verdicts[:count]), verdicts[count:]
+            for verdict in results[place].verdicts:
+                family.setdefault(_identity(results[place].study, verdict.claim), verdict)
+        for name in catalog.names():
+            if name.startswith(f"reports/{report}/"):
+                study = catalog.load(name)
+                for claim in study.claims:
+                    family.setdefault(_identity(study, claim), Verdict(claim, PENDING))
+        corrected = dict(zip(family, adjust(list(family.values())), strict=True))
+        for place in places:
+            study = results[place].study
+            found[place] = results[place].judged([corrected[_identity(study, c)] for c in study.claims])
     return found
+
+
+def _identity(study: Study, claim: Claim) -> str:
+    """What makes a claim one of its report: its number and test; without a number it is its study's own."""
+    return f"{claim.id or study.source}: {claim}"
 
 
 def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -> None:

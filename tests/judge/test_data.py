@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from judged_runs import Runs
 
-from gradlab.judge.data import Data, paired
+from gradlab.judge.data import Data, NoRuns, paired
 from gradlab.study.quantity import parse_event, parse_quantity
 
 LOSS = parse_quantity("loss")
@@ -51,6 +52,19 @@ def test_events_look_at_runs_as_they_are() -> None:
     true, values = Data(runs).event(parse_event("loss < 0.6"), "a")
     assert true.tolist() == [True, True]
     assert len(values) == 2
+
+
+def test_a_run_that_passed_a_threshold_and_then_diverged_did_not_succeed() -> None:
+    runs = Runs({"a": {"loss": [0.001, 0.001], "states": ["done", "diverged"]}})
+    assert Data(runs).event(parse_event("loss@last < 0.01"), "a")[0].tolist() == [True, False]
+
+
+def test_nothing_left_is_told() -> None:
+    runs = Runs({"a": {"loss": [0.1, 0.2], "states": ["failed", "failed"]}, "b": {"loss": [0.1]}})
+    with pytest.raises(NoRuns, match="a has no run to judge"):
+        Data(runs).values(LOSS, "a")
+    with pytest.raises(NoRuns):
+        Data(runs).values(parse_quantity("where(loss, loss > 5)"), "b")
 
 
 def test_divergence_is_an_event_of_its_own() -> None:

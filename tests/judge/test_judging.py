@@ -74,6 +74,14 @@ def test_no_verdict_before_the_declared_n() -> None:
     assert found.p is None
 
 
+def test_a_study_that_has_only_begun_waits() -> None:
+    runs = two(LOW, np.zeros(0), declared=20)
+    for claim in (LESS, "ranked(loss, deep, shallow)", "share(flag_dead, shallow, at_most=0.1)"):
+        found = verdict_on(claim, runs)
+        assert (found.outcome, found.p) == ("not judged yet", None)
+        assert found.sentence == "shallow has no run to judge; 0 of 20 replicates"
+
+
 def test_an_extension_spends_half_of_what_the_last_look_did() -> None:
     runs = two(LOW, HIGH, declared=6)
     assert verdict_on(LESS, runs).alpha == 0.025
@@ -132,6 +140,7 @@ def test_never_reaching_ranks_worst() -> None:
     both = verdict_on(reach, Runs({"deep": never, "shallow": never}))
     assert both.outcome == "inconclusive"
     assert both.shares["deep"]["never"] == 10
+    assert both.sentence.endswith("10 of 10 and 10 of 10 runs never do")
 
 
 def test_a_margin_moves_the_null() -> None:
@@ -161,7 +170,10 @@ def test_equality_needs_a_margin_and_absence_of_evidence_is_not_it() -> None:
 def test_a_comparison_with_a_number_or_with_another_quantity() -> None:
     runs = Runs({"deep": {"loss": LOW, "loss@last": LOW, "loss@0": HIGH}})
     assert verdict_on("less(loss, deep, than=1)", runs).outcome == "supported"
-    assert verdict_on("more(loss, deep, than=1)", runs).outcome == "contradicted"
+    against = verdict_on("more(loss, deep, than=1)", runs)
+    assert (against.outcome, against.effect) == ("contradicted", "median")
+    assert against.value == pytest.approx(float(np.median(LOW)))
+    assert against.sentence.endswith("against 1")
     found = verdict_on("less(loss@last, deep, than=loss@0)", runs)
     assert (found.outcome, found.paired) == ("supported", True)
 

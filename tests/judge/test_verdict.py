@@ -86,6 +86,9 @@ def test_only_the_factor_that_decides_is_named() -> None:
         CLAIM,
     )
     assert assumed.outcome == "depends on points"
+    assert assumed.sentence == (
+        "supported as declared and at optimizer.weight_decay=0; inconclusive at points=100"
+    )
 
 
 def test_one_setting_is_just_the_verdict() -> None:

@@ -48,7 +48,15 @@ def test_a_comparison_is_one_short_sentence() -> None:
     assert sentence("accuracy", -0.02, (-0.03, -0.01), ratio=False) == (
         "accuracy of deep is 0.02 lower than wide [0.01, 0.03]"
     )
+    assert sentence("loss", 1.05, (1.02, 1.08)) == "deep ends 5 % higher than wide [2, 8]"
+    assert sentence("loss", 0.95, (0.92, 0.98)) == "deep ends 5 % lower than wide [2, 8]"
     assert "by no finite factor" in sentence("epochs_to(loss, 1e-3)", np.inf, (3, np.inf))
+
+
+def test_a_condition_is_compared_with_itself_by_its_other_quantity() -> None:
+    quantity = parse_quantity("loss@last")
+    found = compared(quantity, "deep", "its loss@10", 0.9, (0.5, 1.4), ratio=True)
+    assert found == "loss@last of deep is 0.9 times its loss@10 [0.5, 1.4]"
 
 
 def test_events_are_said_in_words() -> None:

@@ -1,4 +1,4 @@
-"""Statistics: from runs to verdicts. The rules stand in docs/judging.md."""
+"""Statistics: from runs to verdicts. The rules stand in docs/claims.md."""
 
 from gradlab.judge.judging import adjust as adjust
 from gradlab.judge.judging import judge as judge

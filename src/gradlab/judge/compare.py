@@ -128,11 +128,12 @@ def _compare_at(test: Compare, pair: Pair, found: _Compared, data: Data, alpha: 
     number = isinstance(test.than, float)
     claimed = superiority if less else 1 - superiority
     sentence = compared(test.quantity, found.first, found.second, value, interval, ratio=sides.ratio)
+    effect = "median ratio" if sides.ratio else "median difference"
     if found.b is None:
-        sentence = f"median {test.quantity} of {found.first} against {found.second}: " + (
-            f"ratio {digits(value)}" if sides.ratio else f"difference {digits(value)}"
-        )
-        sentence += f" {bracket(*interval)}"
+        effect, value, interval = "median", float(np.median(sides.a)), sign.median_interval(sides.a, alpha)
+        sentence = f"median {test.quantity} of {found.first} is {digits(value)} {bracket(*interval)}"
+        sentence += f", against {found.second}"
+    sentence += _never(test.quantity, found)
     return Finding(
         setting=pair.setting,
         evidence=evidence,
@@ -142,7 +143,7 @@ def _compare_at(test: Compare, pair: Pair, found: _Compared, data: Data, alpha: 
         n=(len(found.a),) if found.b is None or sides.paired else (len(found.a), len(found.b)),
         needed_for=sign.smallest_n,
         needed_against=sign.smallest_n,
-        effect="median ratio" if sides.ratio else "median difference",
+        effect=effect,
         value=value,
         interval=interval,
         superiority=superiority,
@@ -175,6 +176,7 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
         lower, upper = _margins(test)
         evidence = two_sided_equivalence(sides.moved(**lower).below().negated(), sides.moved(**upper).below())
         value, interval = sides.typical(), sides.interval(alpha)
+        needed = _power_of_equality(test, sides)
         margin = f"a factor {digits(test.factor)}" if test.factor is not None else digits(test.within or 0.0)
         findings.append(
             Finding(
@@ -183,8 +185,8 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
                 test="two one-sided " + ("sign tests" if sides.paired else "studentised permutation tests"),
                 null=f"{found.first} and {found.second} typically differ by exactly {margin}",
                 sentence=f"{test.quantity} of {found.first} is "
-                + (f"{digits(value)} times that of" if sides.ratio else f"{digits(value)} away from that of")
-                + f" {found.second} {bracket(*interval)}; equal means within {margin}",
+                + f"{digits(value)} {'times' if sides.ratio else 'away from'} {_that(found.second)} "
+                f"{bracket(*interval)}; equal means within {margin}",
                 n=(len(found.a),) if sides.paired or found.b is None else (len(found.a), len(found.b)),
                 needed_for=sign.smallest_n,
                 needed_against=lambda rate: sign.smallest_n(rate / 2),
@@ -195,7 +197,8 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
                 paired=sides.paired,
                 pair_correlation=_pair_correlation(sides) if sides.paired else None,
                 interest=test.factor if test.factor is not None else test.within,
-                power_n=_power_of_equality(test, sides),
+                power_n=needed,
+                deciding_n=needed,
                 shares=found.shares,
                 warnings=found.warnings,
             )
@@ -222,7 +225,7 @@ def _sides(
         b, second, together = None, f"{digits(than)}", True
         left, right = a.values, np.full(len(a), than)
     elif other is not None or pair.b is None:
-        b, second, together = data.values(other or quantity, pair.a), str(other), True
+        b, second, together = data.values(other or quantity, pair.a), f"its {other}", True
         a, b = paired(a, b)
         left, right = a.values, b.values
     else:
@@ -230,7 +233,7 @@ def _sides(
         if together:
             a, b = paired(a, b)
         left, right = a.values, b.values
-    first = f"{quantity} of {pair.a}" if other is not None else pair.a
+    first = pair.a
     positive = bool((left[np.isfinite(left)] > 0).all() and (right[np.isfinite(right)] > 0).all())
     by_ratio = quantity.scale == "ratio" and positive if ratio is None else ratio
     shares = {pair.a: dict(a.counts)}
@@ -269,6 +272,21 @@ def _left_out(shares: dict[str, dict[str, int]]) -> list[str]:
     ]
 
 
+def _that(second: str) -> str:
+    """What is compared with: `its loss@600`, or `that of shallow`."""
+    return second if second.startswith("its ") else f"that of {second}"
+
+
+def _never(quantity: Quantity, found: _Compared) -> str:
+    """How many runs never reach a threshold, where some do not."""
+    counts = [counts.get("never", 0) for counts in found.shares.values()]
+    if quantity.reducer != "epochs_to" or not any(counts):
+        return ""
+    sizes = [len(found.a), *([] if found.b is None else [len(found.b)])]
+    told = " and ".join(f"{count} of {size}" for count, size in zip(counts, sizes, strict=False))
+    return f"; {told} runs never do"
+
+
 def _test_name(together: bool, number: bool) -> str:
     if number:
         return "sign test of the median"
@@ -287,7 +305,7 @@ def _null_words(found: _Compared, test: Compare, less: bool) -> str:
     if found.b is None:
         return f"{second} is the median of {found.first}"
     if found.sides.paired:
-        return f"within a pair, {found.first} is as often below as above {second}"
+        return f"within a pair, {test.quantity} of {found.first} is as often below as above {_that(second)}"
     return f"a run of {found.first} is as often below as above a run of {second} (stochastic equality)"
 
 

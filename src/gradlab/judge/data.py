@@ -15,7 +15,7 @@ from gradlab.judge.evidence import Array
 from gradlab.judge.reduce import edge_errors
 from gradlab.study.quantity import Event, Quantity
 
-__all__ = ["Data", "Results", "Values", "paired"]
+__all__ = ["Data", "NoRuns", "Results", "Values", "paired"]
 
 
 class SeriesLike(Protocol):
@@ -61,6 +61,10 @@ class Results(Protocol):
     def predictions(self, condition: str) -> tuple[Array, Array, Array]:
         """Grid `[G, in]`, truth `[G, out]` and outputs `[n, G, out]`."""
         ...
+
+
+class NoRuns(Exception):
+    """A condition has no run to judge; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ class Data:
         """Epochs `[k]`, values `[n, k]` and replicates `[n]` of a recorded series, cut to the quantity's window."""
         found = self._results.series(quantity.trace, self._of_label[label].name)
         epochs, values = np.asarray(found.epochs), np.array(found.values, dtype=np.float64)
+        if len(values) == 0:
+            raise NoRuns(f"{label} has no run to judge")
         if quantity.window is not None:
             low, high = quantity.window
             lengths = np.array([epochs[~np.isnan(row)].max(initial=0) for row in values])[:, None]
@@ -137,59 +143,64 @@ class Data:
             values[(epochs[None] < start) | (epochs[None] > end)] = np.nan
         return epochs, values, np.asarray(found.replicates)
 
+    def count(self, label: str) -> int:
+        """How many runs of a condition have ended."""
+        states = self._results.values(Quantity(name="epochs"), self._of_label[label].name).states
+        return sum(state in _FINISHED for state in states)
+
     def values(self, quantity: Quantity, label: str, *, rank: bool = True) -> Values:
         """One number per run.
+
+        A diverged run stands at the bad end of whatever is taken from its curves.
 
         Args:
             quantity: What is asked; its `where` keeps only some runs.
             label: The condition.
-            rank: Put diverged runs, and for measures of performance constant and dead ones, at the bad end.
+            rank: Put constant and dead runs there too, for measures of performance, and runs without a value.
 
         Returns:
             The numbers by replicate; failed runs have none and are counted.
+
+        Raises:
+            NoRuns: None has ended, or none is left.
         """
-        plain = quantity.model_copy(update={"where": None}) if quantity.where is not None else quantity
-        sample = self._sample(plain, label)
-        states = np.array(list(sample.states), dtype=object)
-        order = np.argsort(np.asarray(sample.replicates), kind="stable")
-        present = np.array([states[i] in _FINISHED for i in order], dtype=bool)
-        kept = order[present]
-        values = np.array(sample.values, dtype=np.float64)[kept]
-        flagged = np.asarray(sample.flagged, dtype=bool)[kept]
-        diverged = states[kept] == "diverged"
-        flagged = flagged | diverged
-        worst = np.inf if quantity.worst == "high" else -np.inf
-        counts = {
-            "constant or dead": int((flagged & ~diverged).sum()),
-            "diverged": int(diverged.sum()),
-            "never": int(np.isinf(values).sum()) if quantity.reducer == "epochs_to" else 0,
-            "failed": int((~present).sum()),
-        }
-        if rank:
-            bad = diverged | (flagged if quantity.known.performance else False)
-            values = np.where(bad | np.isnan(values), worst, values)
-        found = Values(values, np.asarray(sample.replicates)[kept], flagged, counts)
+        found = self._values(quantity, label, rank)
         if quantity.where is not None:
-            keep = self.happened(quantity.where, label, found.replicates)
-            found = replace(found.kept(keep), counts={**counts, "left out": int((~keep).sum())})
-        return found.kept(~found.flagged) if self._without_flagged else found
+            keep = holds(quantity.where, self._values(quantity.where.quantity, label, rank=False).values)
+            found = replace(found.kept(keep), counts={**found.counts, "left out": int((~keep).sum())})
+        found = found.kept(~found.flagged) if self._without_flagged else found
+        if len(found) == 0:
+            raise NoRuns(f"{label} has no run to judge")
+        return found
 
     def event(self, event: Event, label: str) -> tuple[NDArray[np.bool_], Values]:
         """Whether an event happened in each run, and the runs."""
         values = self.values(event.quantity, label, rank=False)
         return holds(event, values.values), values
 
-    def happened(self, event: Event, label: str, replicates: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether an event happened in the runs of these replicates."""
-        both = Data.values(self._with_all(), event.quantity, label, rank=False)
-        true = dict(zip(both.replicates.tolist(), holds(event, both.values).tolist(), strict=True))
-        return np.array([bool(true.get(int(replicate), False)) for replicate in replicates], dtype=bool)
-
-    def _with_all(self) -> Data:
-        other = object.__new__(Data)
-        other.__dict__.update(self.__dict__)
-        other._without_flagged = False
-        return other
+    def _values(self, quantity: Quantity, label: str, rank: bool) -> Values:
+        """The numbers of all runs that have ended."""
+        if self.count(label) == 0:
+            raise NoRuns(f"{label} has no run to judge")
+        sample = self._sample(quantity.model_copy(update={"where": None}), label)
+        states = np.array(list(sample.states), dtype=object)
+        order = np.argsort(np.asarray(sample.replicates), kind="stable")
+        present = np.array([states[i] in _FINISHED for i in order], dtype=bool)
+        kept = order[present]
+        values = np.array(sample.values, dtype=np.float64)[kept]
+        diverged = states[kept] == "diverged"
+        flagged = np.asarray(sample.flagged, dtype=bool)[kept] | diverged
+        counts = {
+            "constant or dead": int((flagged & ~diverged).sum()),
+            "diverged": int(diverged.sum()),
+            "never": int(np.isinf(values).sum()) if quantity.reducer == "epochs_to" else 0,
+            "failed": int((~present).sum()),
+        }
+        bad = diverged & (rank or quantity.known.shape == "series")
+        if rank:
+            bad |= np.isnan(values) | (flagged & quantity.known.performance)
+        worst = np.inf if quantity.worst == "high" else -np.inf
+        return Values(np.where(bad, worst, values), np.asarray(sample.replicates)[kept], flagged, counts)
 
     def _sample(self, quantity: Quantity, label: str) -> SampleLike:
         name = self._of_label[label].name

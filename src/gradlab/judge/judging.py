@@ -8,14 +8,13 @@ from typing import Literal
 
 from gradlab.judge import association, compare, shares, static
 from gradlab.judge.combine import all_of, holm, not_
-from gradlab.judge.data import Data, Results
+from gradlab.judge.data import Data, NoRuns, Results
 from gradlab.judge.evidence import outcomes
 from gradlab.judge.finding import Finding
 from gradlab.judge.sequential import alpha_of_look, extensions
 from gradlab.judge.verdict import PENDING, Verdict, combine_settings
 from gradlab.study import kinds
 from gradlab.study.claims import Claim
-from gradlab.study.quantity import Quantity
 
 __all__ = ["adjust", "evaluate", "judge"]
 
@@ -141,22 +140,31 @@ def _judge_claim(claim: Claim, results: Results, rules: _Rules) -> Verdict:
 
 def _judge_test(claim: Claim, test: kinds.Test, results: Results, rules: _Rules) -> Verdict:
     settings: Sequence[str | None] = getattr(results.plan, "settings", None) or (None,)
+    if all(isinstance(leaf, kinds.Untestable) for leaf in test.leaves()):
+        settings = settings[:1]
     found: dict[str, Verdict] = {}
     for setting in settings:
         data = Data(results, setting)
         extension = rules.extension(claim, _replicates(data, data.conditions))
         alpha = alpha_of_look(extension)
-        findings = evaluate(test, data, alpha)
+        try:
+            findings = evaluate(test, data, alpha)
+        except NoRuns as error:
+            # The conditions of a claim are trained together, so this is a study that has only begun.
+            waiting = Verdict(claim, PENDING, f"{error}; 0 of {rules.declared_n} replicates")
+            return replace(waiting, declared_n=rules.declared_n)
         again = _outcomes_without_flagged(test, results, setting, alpha, findings)
         for finding, other in zip(findings, again, strict=True):
             n = _replicates(data, finding.shares or data.conditions)
             verdict = _verdict(claim, finding, n, alpha, extension, rules)
-            if other and other != verdict.decision and verdict.outcome != PENDING:
+            decided = {"supported", "contradicted"} & {other, verdict.decision}
+            if other and other != verdict.decision and decided and verdict.outcome != PENDING:
                 warning = f"without the constant, dead and diverged runs it would be {other}"
                 verdict = replace(verdict, warnings=(*verdict.warnings, warning))
             name = ", ".join(part for part in (_assumed(setting, settings), finding.setting) if part)
             found[name] = verdict.made_preliminary() if rules.preliminary else verdict
-    return combine_settings(found, claim)
+    verdict = combine_settings(found, claim)
+    return verdict.made_preliminary() if rules.preliminary else verdict
 
 
 def _assumed(setting: str | None, settings: Sequence[str | None]) -> str:
@@ -165,8 +173,7 @@ def _assumed(setting: str | None, settings: Sequence[str | None]) -> str:
 
 def _replicates(data: Data, labels: Collection[str]) -> int:
     """Runs at hand, whatever a `where` leaves of them: the least over the conditions."""
-    epochs = Quantity(name="epochs")
-    return min((len(data.values(epochs, label, rank=False)) for label in labels), default=0)
+    return min((data.count(label) for label in labels), default=0)
 
 
 def _verdict(claim: Claim, finding: Finding, n: int, alpha: float, extension: int, rules: _Rules) -> Verdict:
@@ -286,9 +293,10 @@ def _outcomes_without_flagged(
     if not bad or any(isinstance(leaf, kinds.Share | kinds.Matches) for leaf in test.leaves()):
         return [""] * len(findings)
     data = Data(results, setting, without_flagged=True)
-    if _replicates(data, data.conditions) < 2:
+    try:
+        again = evaluate(test, data, alpha)
+    except NoRuns:
         return [""] * len(findings)
-    again = evaluate(test, data, alpha)
     return [
         str(outcomes(finding.evidence, alpha)[0])
         if finding.evidence is not None and min(finding.n, default=0)

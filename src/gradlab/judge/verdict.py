@@ -189,8 +189,15 @@ def combine_settings(verdicts: Mapping[str, Verdict], claim: Claim) -> Verdict:
     parts: dict[str, list[str]] = {}
     for verdict in labelled:
         parts.setdefault(verdict.decision, []).append(verdict.setting)
-    sentence = "; ".join(f"{outcome} at {', '.join(names)}" for outcome, names in parts.items())
+    sentence = "; ".join(f"{outcome} {_places(names)}" for outcome, names in parts.items())
     return replace(common, outcome=f"depends on {_subject(labelled)}", sentence=sentence)
+
+
+def _places(settings: Sequence[str]) -> str:
+    """`as declared and at lr=1, lr=2`."""
+    declared = [setting for setting in settings if setting == "as declared"]
+    others = [setting for setting in settings if setting != "as declared"]
+    return " and ".join([*declared, *([f"at {', '.join(others)}"] if others else [])])
 
 
 def _subject(verdicts: Sequence[Verdict]) -> str:

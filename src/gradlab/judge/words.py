@@ -66,7 +66,7 @@ def compared(
     Args:
         quantity: What was compared.
         a: Name of A.
-        b: Name of B.
+        b: Name of B, or `its` quantity of the same condition.
         value: Typical ratio A / B, or difference A - B.
         interval: Its interval.
         ratio: Which of the two.
@@ -76,18 +76,28 @@ def compared(
     """
     subject, lower, higher = _subject(quantity, a)
     low, high = interval
-    if ratio:
-        if math.isinf(value) or value == 0:
-            return f"{subject} {higher if value > 0 else lower} than {b} by no finite factor: one side mostly fails"
-        if low <= 1 <= high:
-            return f"{quantity} of {a} is {digits(value)} times that of {b} {bracket(low, high)}"
-        if value < 1:
-            ends = (1 / high if high else math.inf, 1 / low if low else math.inf)
-            return f"{subject} {digits(1 / value)} times {lower} than {b} {bracket(*ends)}"
-        return f"{subject} {digits(value)} times {higher} than {b} {bracket(low, high)}"
-    if value < 0:
-        return f"{subject} {digits(-value)} {lower} than {b} {bracket(-high, -low)}"
-    return f"{subject} {digits(value)} {higher} than {b} {bracket(low, high)}"
+    if not ratio:
+        if value < 0:
+            return f"{subject} {digits(-value)} {lower} than {b} {bracket(-high, -low)}"
+        return f"{subject} {digits(value)} {higher} than {b} {bracket(low, high)}"
+    if math.isinf(value) or value == 0:
+        return (
+            f"{subject} {higher if value > 0 else lower} than {b} by no finite factor: one side mostly fails"
+        )
+    if low <= 1 <= high:
+        whose = b if b.startswith("its ") else f"that of {b}"
+        return f"{quantity} of {a} is {digits(value)} times {whose} {bracket(low, high)}"
+    if abs(value - 1) < 0.1:
+        ends = (low - 1, high - 1) if value > 1 else (1 - high, 1 - low)
+        more = higher if value > 1 else lower
+        return f"{subject} {percent(abs(value - 1))} {more} than {b} {bracket(100 * ends[0], 100 * ends[1])}"
+    if value < 1:
+        return f"{subject} {digits(1 / value)} times {lower} than {b} {bracket(1 / high, _inverse(low))}"
+    return f"{subject} {digits(value)} times {higher} than {b} {bracket(low, high)}"
+
+
+def _inverse(value: float) -> float:
+    return 1 / value if value else math.inf
 
 
 def _subject(quantity: Quantity, a: str) -> tuple[str, str, str]:

@@ -61,7 +61,7 @@ class Size:
         return self.width - self.left - 12
 
 
-WIDE = Size("wide", 900, 52, 156, 13)
+WIDE = Size("wide", 900, 52, 178, 13)
 NARROW = Size("narrow", 344, 42, 76, 11.5)
 THUMB = Size("thumb", 280, 4, 4, 9)
 

@@ -26,6 +26,8 @@ _Rows = list[dict[str, Any]]
 Floats = NDArray[np.float64]
 _MARKERS = 5
 _ZONES = 40
+_BOLD = 0.66
+"""Width of a bold letter in a wide system font, in units of its size."""
 
 
 @dataclass(frozen=True)
@@ -328,7 +330,7 @@ def _labels(
 
 def label_texts(ends: Sequence[tuple[str, float]], room: float, size: Size) -> list[str]:
     """Names with their last values where all fit into `room` pixels, else names, shortened if they must be."""
-    letters = int(room / (size.type * 0.56))
+    letters = int(room / (size.type * _BOLD))
     full = [f"{name} {number(value, 3, typographic=True)}" for name, value in ends]
     if all(len(text) <= letters for text in full):
         return full

@@ -181,7 +181,7 @@ def strips(
 
 def _letters(row: Row, width: float, size: Size) -> int:
     """How many letters the summary may have beside the condition's name."""
-    return int(width / (size.type * 0.56)) - int(1.15 * len(row.condition)) - 4
+    return int(width / (size.type * 0.6)) - int(1.15 * len(row.condition)) - 4
 
 
 def _published(value: float, note: str) -> str:
