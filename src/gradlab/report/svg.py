@@ -43,7 +43,7 @@ def render(definition: dict[str, Any], form: Format, *, scale: float = 2.0) -> b
     return vl_convert.vegalite_to_svg(definition, show_warnings=False).encode()
 
 
-def inline(definition: dict[str, Any], *, prefix: str, label: str, css: str = "") -> str:
+def inline(definition: dict[str, Any], *, prefix: str, label: str, css: str = "", least: int = 0) -> str:
     """A definition as an SVG element for a page.
 
     Args:
@@ -51,6 +51,7 @@ def inline(definition: dict[str, Any], *, prefix: str, label: str, css: str = ""
         prefix: What makes ids unique on the page.
         label: What a reader who cannot see the figure is told.
         css: Classes of the element.
+        least: The least width that it has.
 
     Returns:
         The `<svg>` element; its text is escaped.
@@ -66,14 +67,17 @@ def inline(definition: dict[str, Any], *, prefix: str, label: str, css: str = ""
     for child in list(root):
         if child.tag == f"{_SVG}rect":  # the paper is the page's own
             root.remove(child)
-    width, height = root.get("width", "0"), root.get("height", "0")
+    # Text was measured with the fonts of this machine; readers have others, so the whole width is kept free.
+    box = [float(part) for part in root.get("viewBox", "0 0 0 0").split()]
+    width, height = max(box[2], float(least)), box[3]
+    root.set("viewBox", f"0 0 {width:g} {height:g}")
     for name in ("width", "height", "version", "class"):
         root.attrib.pop(name, None)
     if css:
         root.set("class", css)
     root.set("role", "img")
     root.set("aria-label", label)
-    root.set("style", f"max-width:{width}px;aspect-ratio:{width}/{height}")
+    root.set("style", f"max-width:{width:g}px;aspect-ratio:{width:g}/{height:g}")
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -14,4 +14,4 @@ def test_labels_are_names_alone_where_room_is_short() -> None:
 
 def test_factors_are_left_out_before_names_are_cut() -> None:
     ends = [("batch_size=32, optimizer.lr=0.001", 1.0), ("an unusually long name of a condition", 1.0)]
-    assert label_texts(ends, 136, WIDE) == ["32, 0.001", "an unusually long…"]
+    assert label_texts(ends, 136, WIDE) == ["32, 0.001", "an unusually l…"]

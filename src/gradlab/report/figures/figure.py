@@ -42,7 +42,11 @@ class Figure:
             return Markup("")
         label = f"{self.title}. {self.subtitle}"
         definition = compose(self.draw, size)
-        return Markup(inline(definition, prefix=f"{self.name}-{size.name}", label=label, css=size.name))
+        return Markup(
+            inline(
+                definition, prefix=f"{self.name}-{size.name}", label=label, css=size.name, least=size.width
+            )
+        )
 
     @cached_property
     def wide(self) -> Markup:
