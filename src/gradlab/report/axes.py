@@ -139,7 +139,7 @@ class Axis:
         }
         if channel == "y":
             # One extent for all panels of a page, so that their plots begin at one place.
-            axis |= {"minExtent": size.left - 4, "maxExtent": size.left - 4}
+            axis |= {"minExtent": size.left - 4, "maxExtent": size.left - 4, "labelPadding": 9}
         if channel == "y" and title and not bare:
             # Horizontal, above the axis: read without turning one's head.
             axis |= {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleBaseline": "bottom"}
