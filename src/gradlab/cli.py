@@ -265,7 +265,8 @@ def _guarded(call: Callable[[], object], arguments: list[str]) -> int:
     except GradlabError as error:
         if "--json" in arguments:
             problems = [vars(problem) for problem in error.problems] if isinstance(error, StudyError) else []
-            _print_json({"error": type(error).__name__, "message": str(error), "problems": problems})
+            told = {"error": type(error).__name__, "message": str(error), "problems": problems}
+            _print_json(told | {"results": list(error.results)})
         print(f"gradlab: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe went away
@@ -278,7 +279,10 @@ def _guarded(call: Callable[[], object], arguments: list[str]) -> int:
         if hasattr(error, "exit_code") and hasattr(
             error, "format_message"
         ):  # usage errors of the command line
-            print(f"gradlab: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
+            message = str(error.format_message())  # type: ignore[attr-defined]
+            if "--json" in arguments:
+                _print_json({"error": "UsageError", "message": message, "problems": [], "results": []})
+            print(f"gradlab: {message}", file=sys.stderr)
             return 2
         if os.environ.get("GRADLAB_DEBUG"):
             raise

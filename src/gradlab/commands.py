@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gradlab import catalog
 from gradlab.component import to_tree
-from gradlab.errors import Problem, RunsFailed, StudyError
+from gradlab.errors import GradlabError, Problem, RunsFailed, StudyError
 
 if TYPE_CHECKING:
     from gradlab.engine.result import Result
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gradlab.study.claims import Claim
 
 Budget = Literal["quick", "full"]
+FORMATS = ("svg", "png", "pdf")
 
 __all__ = [
     "bench",
@@ -75,7 +76,10 @@ def page_of(name: str) -> str:
         path = Path(name)
         if not path.is_file():
             raise StudyError([Problem("", name, "there is no such file")])
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError([Problem("", name, f"cannot be read: {error}")]) from None
     return catalog.page(name)
 
 
@@ -211,6 +215,9 @@ def present(
     from gradlab.report.page import save
     from gradlab.report.terminal import print_result
 
+    wrong = [form for form in figures if form not in FORMATS]
+    if wrong:
+        raise StudyError([Problem("--figures", wrong[0], "is not a format", ", ".join(FORMATS))])
     begun = time.monotonic()
     one_file = out is not None and out.suffix == ".html"
     folder = out if out is not None and not one_file else lab / "pages"
@@ -226,17 +233,24 @@ def present(
                 save_figures(result, page.parent / f"{page.stem}-figures", figures)  # type: ignore[arg-type]
             if not as_json:
                 print_result(result, page=page)
+    except GradlabError as error:
+        error.results = tuple(_data(seen, pages))
+        raise
     finally:
         index: Path | None = None
         if len(seen) > 1:
             index = save_index(adjusted(seen), folder, elapsed=time.monotonic() - begun)
         if as_json:
-            data = [result.to_dict() | {"page": str(page)} for result, page in zip(seen, pages, strict=True)]
-            print(json.dumps(data, indent=2, allow_nan=False))
+            if sys.exc_info()[0] is None:  # otherwise the error tells them
+                print(json.dumps(_data(seen, pages), indent=2, allow_nan=False))
         elif seen:
             if index is not None:
                 print(f"all verdicts on one page: {index}")
             print(f"finished in {duration(time.monotonic() - begun)}", file=sys.stderr)
+
+
+def _data(results: Sequence[Result], pages: Sequence[Path]) -> list[dict[str, Any]]:
+    return [result.to_dict() | {"page": str(page)} for result, page in zip(results, pages, strict=True)]
 
 
 def adjusted(results: Sequence[Result]) -> list[Result]:
@@ -277,7 +291,7 @@ def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -
     from gradlab.store.lab import Lab
 
     with Lab.open(lab) as store:
-        rows = store.describe(_ids(names, budget))
+        rows = store.describe(_ids(names, lab, budget))
     if as_json:
         print(json.dumps(rows, indent=2, allow_nan=False, default=str))
         return
@@ -299,7 +313,7 @@ def digest(names: Sequence[str], lab: Path, budget: Budget) -> str:
     from gradlab.store.lab import Lab
 
     with Lab.open(lab) as store:
-        return store.digest(_ids(names, budget))
+        return store.digest(_ids(names, lab, budget))
 
 
 def bench(only: str) -> list[dict[str, Any]]:
@@ -340,10 +354,17 @@ def doctor(lab: Path) -> list[dict[str, Any]]:
     return examine(lab)
 
 
-def _ids(names: Sequence[str], budget: Budget) -> list[str] | None:
+def _ids(names: Sequence[str], lab: Path, budget: Budget) -> list[str] | None:
+    """The runs of some studies as the lab holds them, with what tuning chose there; `None` for all runs."""
+    from gradlab.engine.study import read_study
+
     if not names:
         return None
-    return list(dict.fromkeys(run.id for study in studies(names) for run in study.plan(budget).runs))
+    plans = [
+        read_study(study, lab, budget=budget).plan if study.tune else study.plan(budget)
+        for study in studies(names)
+    ]
+    return list(dict.fromkeys(run.id for plan in plans for run in plan.runs))
 
 
 def _is_file(name: str) -> bool:

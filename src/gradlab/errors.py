@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = [
     "EnvironmentProblem",
@@ -59,9 +60,15 @@ class Problem:
 
 
 class GradlabError(Exception):
-    """Base of all errors that gradlab raises on purpose; `exit_code` is what the command line returns."""
+    """Base of all errors that gradlab raises on purpose.
+
+    Attributes:
+        exit_code: What the command line returns.
+        results: Results that were there before it happened, as JSON-ready data.
+    """
 
     exit_code = 1
+    results: tuple[dict[str, Any], ...] = ()
 
 
 class StudyError(GradlabError):

@@ -47,7 +47,7 @@ def test_a_class_of_the_running_script_or_a_notebook_stays(monkeypatch: pytest.M
 def test_a_source_that_fails_leaves_no_half_module(tmp_path: Path) -> None:
     path = tmp_path / "broken_net.py"
     path.write_text("class Net: ...\nraise RuntimeError('on import')\n")
-    source = Source("broken_net", "Net", "0" * 20, path.read_bytes(), in_process=False)
+    source = Source("broken_net", "Net", "0" * 20, "0" * 20, path.read_bytes(), in_process=False)
     before = set(sys.modules)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="on import"):

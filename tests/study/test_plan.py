@@ -154,3 +154,24 @@ def test_a_warm_start_runs_after_its_parent_and_has_its_identity():
 def test_claims_say_what_is_recorded():
     plan = study(model={"a": MLP(3), "b": MLP(4)}, claims=[less("gradient_norm@last", "a", than="b")]).plan()
     assert "gradient_norm" in plan.record.quantities
+
+
+def test_modules_that_compute_something_else_are_other_runs():
+    from torch import nn
+
+    from gradlab import Module
+
+    def net(activation, dropout=0.0):
+        return Module(
+            lambda: nn.Sequential(nn.Linear(1, 8), activation(), nn.Dropout(dropout), nn.Linear(8, 1))
+        )
+
+    plan = study(model={"relu": net(nn.ReLU), "tanh": net(nn.Tanh), "dropped": net(nn.ReLU, 0.5)}).plan()
+    assert len(plan.runs) == 6, "weights and source are the same, behaviour is not"
+
+
+def test_a_budget_that_changes_training_in_any_way_is_preliminary():
+    named = {"conditions": {"long": {"epochs": 50}}, "quick": {"conditions": {"long": {"epochs": 2}}}}
+    assert study(**named).plan("quick").preliminary
+    assert study(quick={"stop": {"loss_below": 100.0}}).plan("quick").preliminary
+    assert not study(quick={"replicates": 1, "record": ["loss"]}).plan("quick").preliminary

@@ -97,6 +97,16 @@ def test_all_problems_are_told_at_once():
         ({"zipped": [["model", "batch_size"]], "batch_size": vary(1, 2, 4)}, "zipped.0", "equally many"),
         ({"tune": {"optimizer.lr": [1e-3, 1e-2]}}, "tune", "validation"),
         ({"quick": {"epoch": 5}}, "quick: epoch", "not a known key"),
+        (
+            {"tune": {"optimizer.lr": [0.1, 0.2]}, "assumed": {"optimizer.lr": {"levels": {"slow": 1e-4}}}},
+            "tune.optimizer.lr",
+            "is assumed",
+        ),
+        (
+            {"validation": 0.2, "claims": ["fewer(epochs_to(loss.validation, 0.1), deep, than=shallow)"]},
+            "claims.0",
+            "tracked",
+        ),
         ({"assumed": {"optimizer.lr": {"levels": {"wild": -1}}}}, "assumed: optimizer.lr", "greater than"),
         ({"conditions": {"odd": {"epoch": 4}}}, "conditions.odd.epoch", "is not a setting"),
         ({"initial": TorchStream(seed=1), "dtype": "float64"}, "initial", "float32"),

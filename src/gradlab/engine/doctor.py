@@ -75,6 +75,14 @@ def _lab(lab: Path) -> dict[str, Any]:
         return _check("lab", True, f"{lab} is not there yet; `gradlab run` makes it")
     try:
         with Lab.open(lab) as store:
-            return _check("lab", True, f"{lab} holds {len(store.ids())} runs")
-    except StoreError as error:
+            runs = store.ids()
+            database = sqlite3.connect(f"file:{store.file}?mode=ro", uri=True)
+            try:
+                [found] = database.execute("PRAGMA quick_check(1)").fetchone()
+            finally:
+                database.close()
+        return _check(
+            "lab", found == "ok", f"{lab} holds {len(runs)} runs" if found == "ok" else f"{lab}: {found}"
+        )
+    except (StoreError, sqlite3.DatabaseError) as error:
         return _check("lab", False, str(error))

@@ -71,8 +71,8 @@ def run_study(
         result.notes = tuned.notes
         result = result.judged(_verdicts(result, store))
         for claim, verdict in zip(plan.study.claims, result.verdicts, strict=True):
-            if verdict.alpha is not None and verdict.n:
-                store.add_look(_key(plan, claim), min(verdict.n), verdict.alpha, verdict.to_dict())
+            if verdict.alpha is not None and verdict.replicates:
+                store.add_look(_key(plan, claim), verdict.replicates, verdict.alpha, verdict.to_dict())
     result.elapsed = time.monotonic() - begun
     return result
 

@@ -1,10 +1,40 @@
-"""Whether a foreign module takes what the task gives and returns what it needs, without computing anything."""
+"""What a foreign module does with a task's examples: whether its shapes fit, and a fingerprint of its behaviour."""
 
 from __future__ import annotations
 
+import hashlib
+import math
+
 from gradlab.model.module import Module
 
-__all__ = ["shape_problem"]
+__all__ = ["behaviour", "shape_problem"]
+
+
+def behaviour(model: Module, shape: tuple[int, ...]) -> str:
+    """A fingerprint of what a module computes, which its own source and weights need not show.
+
+    Activations in a closure, a dropout rate, a helper imported from elsewhere: none of them is in the state. So
+    the module, as it is after `torch.manual_seed(0)`, is asked for its outputs on fixed examples, in training
+    and in evaluation mode, to three significant digits.
+
+    Args:
+        model: The module.
+        shape: Shape of one example.
+
+    Returns:
+        20 hexadecimal digits.
+    """
+    import torch
+
+    examples = torch.sin(torch.arange(8 * math.prod(shape), dtype=torch.float32)).reshape(8, *shape) * 2
+    words: list[str] = []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        network = model.built_at(0)
+        for training in (True, False):
+            torch.manual_seed(1)
+            outputs = network.train(training)(examples)
+            words += [f"{float(value):.2e}" for value in outputs.reshape(-1)]
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:20]
 
 
 def shape_problem(model: Module, inputs: int | tuple[int, ...], outputs: int) -> str:

@@ -112,7 +112,7 @@ class Module(Component):
 
     def tree(self) -> dict[str, Any]:
         """The declaration as plain data: the class by name and source, and its arguments."""
-        tree: dict[str, Any] = {"kind": self.kind, "name": self.source.qualname, "source": self.source.digest}
+        tree: dict[str, Any] = {"kind": self.kind, "name": self.source.qualname, "source": self.source.code}
         if self.arguments:
             tree["arguments"] = _describe(self.arguments)
         if self.keywords:

@@ -28,6 +28,7 @@ class Source:
         module: Name of the module that defines it.
         qualname: Its qualified name there.
         digest: First 20 hexadecimal digits of the SHA-256 of the source file; "" where there is none.
+        code: The same of the class's or function's own lines, so that the rest of a page may change.
         content: The source file; None where the module is installed and is imported by name.
         in_process: Whether it can be used in this process only: a lambda, a local class, or one from a
             notebook or from the running script.
@@ -36,6 +37,7 @@ class Source:
     module: str
     qualname: str
     digest: str
+    code: str
     content: bytes | None
     in_process: bool
 
@@ -81,12 +83,16 @@ def source_of(target: Any) -> Source:
         path = Path(inspect.getfile(target))
         content = path.read_bytes()
     except (OSError, TypeError):
-        return Source(module, qualname, "", None, in_process=True)
+        return Source(module, qualname, "", "", None, in_process=True)
     digest = hashlib.sha256(content).hexdigest()[:20]
+    try:
+        code = hashlib.sha256(inspect.getsource(target).encode()).hexdigest()[:20]
+    except (OSError, TypeError):
+        code = digest
     if module == "__main__" or "<" in qualname:
-        return Source(module, qualname, digest, None, in_process=True)
+        return Source(module, qualname, digest, code, None, in_process=True)
     installed = any(path.resolve().is_relative_to(root) for root in _installed())
-    return Source(module, qualname, digest, None if installed else content, in_process=False)
+    return Source(module, qualname, digest, code, None if installed else content, in_process=False)
 
 
 @cache

@@ -21,6 +21,7 @@ from gradlab.study.plan import spec_of
 from gradlab.study.problems import problems_of
 from gradlab.study.quantity import GrammarError, parse_quantity
 from gradlab.study.recipe import OPTIMIZERS, SCHEDULES, STOPS
+from gradlab.study.record import Every
 from gradlab.study.select import select
 from gradlab.study.spec import Spec
 from gradlab.task import TASKS
@@ -168,6 +169,14 @@ def _claims(
                 )
         except GrammarError as error:
             problems.append(replace(error.problem, path=f"{where}.condition"))
+    every = isinstance(study.record_at, Every) and study.record_at.epochs == 1
+    message = "only for the training loss are thresholds tracked at every epoch, whatever is recorded"
+    for index, claim in enumerate(study.claims):
+        problems += [
+            Problem(f"claims.{index}", str(quantity), message, "record_at.every = 1")
+            for quantity in claim.quantities()
+            if quantity.reducer == "epochs_to" and quantity.trace != "loss" and not every
+        ]
     asked = [(f"record.{i}", q) for i, q in enumerate(study.record)]
     asked += [(f"claims.{i}", q) for i, c in enumerate(study.claims) for q in c.quantities()]
     for path, quantity in asked:
@@ -221,11 +230,13 @@ def _overrides(study: Study) -> list[Problem]:
                     problems += [_prefixed(f"tune.{path}={level_name(value)}", p) for p in error.problems]
     if study.tune and study.validation == 0:
         problems.append(Problem("tune", "", "chooses on validation data", "validation = a share such as 0.1"))
-    varied = {factor.path for factor in factors(study)} - {CONDITION}
+    taken = {factor.path: "a factor" for factor in factors(study) if factor.path != CONDITION}
+    taken |= dict.fromkeys(study.assumed, "assumed")
+    taken |= {path: "set by a named condition" for changes in study.conditions.values() for path in changes}
     problems += [
-        Problem(f"tune.{path}", "", "is a factor of the study already")
+        Problem(f"tune.{path}", "", f"is {taken[path]} in this study already")
         for path in study.tune
-        if path in varied
+        if path in taken
     ]
     return problems
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from gradlab.component import digest_of, level_name
 from gradlab.errors import Problem, StudyError
+from gradlab.model.fit import behaviour
 from gradlab.model.initial import After, Default, TorchStream
 from gradlab.model.mlp import MLP
+from gradlab.model.module import Module
 from gradlab.study.factors import BASE_SETTING, Combination, combinations, overridden, settings
 from gradlab.study.quantity import parse_quantity
 from gradlab.study.recipe import Cosine
@@ -109,14 +112,16 @@ class Plan:
         """The conditions at one setting."""
         return tuple(condition for condition in self.conditions if condition.setting == setting)
 
-    @property
+    @cached_property
     def preliminary(self) -> bool:
-        """Whether the budget cuts epochs or data, not only replicates."""
-        own, full = self.study, self.declared
-        return any(
-            getattr(own, name) != getattr(full, name)
-            for name in ("epochs", "task", "model", "batch_size", "optimizer")
-        )
+        """Whether the budget changes how or on what networks are trained, not only how many there are."""
+        if self.budget == "full":
+            return False
+        full = {
+            c.label: (spec_of(c.fields).canonical(), c.fields["epochs"]) for c in combinations(self.declared)
+        }
+        own = {c.label: (spec_of(c.fields).canonical(), c.fields["epochs"]) for c in combinations(self.study)}
+        return any(full.get(label) != found for label, found in own.items())
 
     def pairs(self, a: str, b: str) -> bool:
         """Whether equal replicates of two conditions share a random draw that varies over replicates."""
@@ -275,6 +280,8 @@ def _cell(
         identity["initial"] = spec.initial.canonical()
     if isinstance(spec.schedule, Cosine):
         identity["epochs"] = condition.epochs
+    if isinstance(spec.model, Module):
+        identity["behaviour"] = behaviour(spec.model, tuple(spec.task.shape))
     used = draws(spec)
     cell: list[str] = []
     for replicate in range(study.replicates):

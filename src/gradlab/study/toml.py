@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,8 +54,12 @@ def load(path: str | Path) -> Study:
 
 def _executed(path: Path) -> object:
     """What a Python file calls `study`; whatever stops the file is told with its line."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # as `python study.py` would have it, so that a page can import its neighbours
     try:
         return runpy.run_path(str(path)).get("study")
+    except SystemExit as error:
+        raise StudyError([Problem("", str(path), f"ends the program with sys.exit({error.code})")]) from None
     except StudyError:
         raise
     except ValidationError as error:
@@ -65,6 +70,8 @@ def _executed(path: Path) -> object:
         )
         where = f"{path}, line {line or getattr(error, 'lineno', '?')}"
         raise StudyError([Problem("", where, f"fails with {type(error).__name__}: {error}")]) from error
+    finally:
+        sys.path.remove(folder)
 
 
 def read_toml(text: str, name: str = "study.toml") -> Study:

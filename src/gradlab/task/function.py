@@ -82,7 +82,7 @@ class Function(Component):
     target: str | Callable[..., Any]
     low: float
     high: float
-    points: Annotated[int, Field(ge=1)] | None = None
+    points: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     spacing: Literal["linspace", "arange", "uniform"] = "linspace"
     step: Annotated[float, Field(gt=0)] | None = None
     heldout: Annotated[int, Field(ge=1)] | Grid | None = None
