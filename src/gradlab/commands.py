@@ -331,13 +331,17 @@ def bench(only: str) -> list[dict[str, Any]]:
 
 
 def print_bench(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Benchmark rows for a person."""
+    """Benchmark rows for a person; ratios are those of the shortest times."""
+    from gradlab.bench.kernel import table
+
+    timed = [dict(row) for row in rows if "microseconds" in row]
+    if timed:
+        print(table(timed))
     for row in rows:
-        print(
-            "  ".join(
-                f"{key} {value:.4g}" if isinstance(value, float) else f"{value}" for key, value in row.items()
-            )
-        )
+        if "microseconds" not in row:
+            best, median = row["runs_per_second"], row["runs_per_second_median"]
+            aim = f", target {row['target']:,}" if row.get("target") else ""
+            print(f"{row['name']}: {best:,.0f} runs a second (median {median:,.0f}){aim}, n = {row['n']}")
 
 
 def calibrate(count: int, out: Path | None) -> None:
