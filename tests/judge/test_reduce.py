@@ -74,7 +74,8 @@ def test_nothing_recorded_is_not_a_number() -> None:
 
 
 def test_a_threshold_is_passed_once_or_never() -> None:
-    assert value("epochs_to(loss, 0.1)") == 101
+    # not 0.1 itself, which the loss at epoch 100 may miss by a rounding error either way
+    assert value("epochs_to(loss, 0.0999)") == 101
     assert value("epochs_to(loss, 1e-9)") == np.inf
     assert passages(EPOCHS, (EPOCHS / 200)[None], 0.5, falling=False).tolist() == [100]
 
