@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from gradlab.component import digest_of, level_name
+from gradlab.component import digest_of
 from gradlab.errors import Problem, StudyError
 from gradlab.model.fit import behaviour
-from gradlab.model.initial import After, Default, TorchStream
+from gradlab.model.initial import After, Default
 from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.study.factors import BASE_SETTING, Combination, combinations, overridden, settings
@@ -327,15 +327,3 @@ def _record(study: Study, conditions: list[Condition]) -> Record:
             thresholds.add(quantity.threshold)
     extra = tuple(sorted({condition.epochs for condition in conditions}))
     return Record(tuple(quantities), study.record_at, tuple(sorted(thresholds)), extra)
-
-
-def initial_name(spec: Spec) -> str:
-    """Where the initial weights come from, in a few words."""
-    initial = spec.initial
-    if isinstance(initial, TorchStream):
-        return f"torch stream of seed {initial.seed} + replicate, from position {initial.position}"
-    if isinstance(initial, After):
-        kept = "and optimizer state " if initial.optimizer_state else ""
-        told = ", ".join(f"{path}={level_name(level)}" for path, level in initial.levels.items())
-        return f"final weights {kept}of {told}"
-    return "PyTorch's default distribution"
