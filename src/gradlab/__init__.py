@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradlab.component import vary as vary
+    from gradlab.engine.evaluate import evaluate as evaluate
     from gradlab.errors import EnvironmentProblem as EnvironmentProblem
     from gradlab.errors import GradlabError as GradlabError
     from gradlab.errors import Interrupted as Interrupted
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from gradlab.errors import RunsFailed as RunsFailed
     from gradlab.errors import StoreError as StoreError
     from gradlab.errors import StudyError as StudyError
+    from gradlab.errors import UsageError as UsageError
+    from gradlab.errors import WeightsError as WeightsError
+    from gradlab.model import CNN as CNN
     from gradlab.model import MLP as MLP
     from gradlab.model import After as After
     from gradlab.model import Default as Default
@@ -60,17 +64,32 @@ if TYPE_CHECKING:
     from gradlab.study.study import Published as Published
     from gradlab.study.study import Study as Study
     from gradlab.study.toml import load as load
+    from gradlab.task import CIFAR10 as CIFAR10
+    from gradlab.task import CIFAR100 as CIFAR100
+    from gradlab.task import MNIST as MNIST
     from gradlab.task import Arrays as Arrays
+    from gradlab.task import CropFlip as CropFlip
     from gradlab.task import Digits as Digits
+    from gradlab.task import FashionMNIST as FashionMNIST
+    from gradlab.task import Folder as Folder
     from gradlab.task import Function as Function
+    from gradlab.task import GaussianInputs as GaussianInputs
     from gradlab.task import Grid as Grid
+    from gradlab.task import RandomLabels as RandomLabels
+    from gradlab.task import RandomPixels as RandomPixels
+    from gradlab.task import ShuffledPixels as ShuffledPixels
+    from gradlab.task import WrongLabels as WrongLabels
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "gradlab.component": "vary",
-    "gradlab.errors": "EnvironmentProblem GradlabError Interrupted Problem RunsFailed StoreError StudyError",
-    "gradlab.model": "MLP After Default Module TorchStream equal_size",
+    "gradlab.engine.evaluate": "evaluate",
+    "gradlab.errors": (
+        "EnvironmentProblem GradlabError Interrupted Problem RunsFailed StoreError StudyError UsageError "
+        "WeightsError"
+    ),
+    "gradlab.model": "CNN MLP After Default Module TorchStream equal_size",
     "gradlab.study.claims": (
         "Claim all_of claim correlates equal fact falls fewer less matches more not_ peaks "
         "plateaus ranked reaches rises share untestable"
@@ -82,7 +101,10 @@ _HOMES = {
     "gradlab.study.seeds": "Seeds",
     "gradlab.study.study": "Assumed Published Study",
     "gradlab.study.toml": "load",
-    "gradlab.task": "Arrays Digits Function Grid",
+    "gradlab.task": (
+        "CIFAR10 CIFAR100 MNIST Arrays CropFlip Digits FashionMNIST Folder Function GaussianInputs Grid "
+        "RandomLabels RandomPixels ShuffledPixels WrongLabels"
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gradlab import data_commands
 from gradlab.errors import EnvironmentProblem, GradlabError, StudyError
 
 __all__ = ["main"]
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data_commands.app, name="data")
 
 
 class Budget(StrEnum):
@@ -46,6 +48,21 @@ class Format(StrEnum):
     json = "json"
 
 
+class Split(StrEnum):
+    """What to evaluate on."""
+
+    both = "both"
+    train = "train"
+    test = "test"
+
+
+class Dtype(StrEnum):
+    """In what to compute."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
 LabOption = Annotated[
     Path, typer.Option("--lab", envvar="GRADLAB_LAB", help="Folder with the store.", show_default=True)
 ]
@@ -55,6 +72,10 @@ SetOption = Annotated[
 ]
 ReplicatesOption = Annotated[int | None, typer.Option("--replicates", min=1, help="Runs of each condition.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one for each core.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", metavar="DEVICE", help="cuda, cuda:1: train on a GPU; cpu by default."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on stdout.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where to write; a file or a folder.")]
 StudiesArgument = Annotated[
@@ -113,6 +134,7 @@ def run(
     budget: BudgetOption = Budget.full,
     replicates: ReplicatesOption = None,
     workers: WorkersOption = None,
+    device: DeviceOption = None,
     settings: SetOption = [],  # noqa: B006
     out: OutOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -122,7 +144,7 @@ def run(
     from gradlab import commands
 
     found = commands.studies(study, settings, replicates)
-    results = commands.run(found, lab, budget.value, workers, quiet or as_json, sys.argv[1:])
+    results = commands.run(found, lab, budget.value, workers, quiet or as_json, sys.argv[1:], device)
     commands.present(results, lab, out, as_json)
 
 
@@ -175,6 +197,46 @@ def export(
 
 
 @app.command()
+def weights(
+    run: Annotated[
+        str, typer.Argument(help="The run's id, or an unambiguous beginning; see `gradlab runs`.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors, .pt or .pth file.")],
+    lab: LabOption = LAB,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="A stored epoch; the last by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the weights of one run by name, for PyTorch and others."""
+    from gradlab import commands
+
+    written = commands.weights(lab, run, out, epoch)
+    _print_json(written) if as_json else print(written["file"])
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Option("--weights", help="A safetensors file or a PyTorch state dict.")],
+    model: Annotated[
+        str,
+        typer.Option("--model", help="'cnn = \"conv 16x3, pool 2\"', 'mlp = [256, 128]', or nets:Net(8)."),
+    ],
+    data: Annotated[
+        str, typer.Option("--data", help="mnist, 'cifar10 = { mean = [...], std = [...] }', ...")
+    ],
+    loss: Annotated[str | None, typer.Option("--loss", help="The task's own by default.")] = None,
+    split: Annotated[Split, typer.Option("--split", help="Training set, test set, or both.")] = Split.both,
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Of the arithmetic.")] = Dtype.float32,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what the task draws.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Loss and accuracy of weights that anybody trained; nothing in the file is run."""
+    from gradlab.engine.evaluate import evaluate as evaluated
+
+    found = evaluated(weights, model, data, loss=loss, split=split.value, dtype=dtype.value, seed=seed)
+    _print_json(found.to_dict()) if as_json else print(found)
+
+
+@app.command()
 def digest(
     study: Annotated[
         list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")
@@ -192,7 +254,9 @@ def digest(
 
 @app.command()
 def bench(
-    only: Annotated[str, typer.Argument(help="kernel or bookkeeping; both if not given.")] = "",
+    only: Annotated[
+        str, typer.Argument(help="kernel, mnist, workers or bookkeeping; all if not given.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Measure this machine's speed against its peers, in one run, as ratios."""

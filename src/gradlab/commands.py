@@ -37,6 +37,7 @@ __all__ = [
     "read",
     "run",
     "studies",
+    "weights",
 ]
 
 
@@ -86,8 +87,9 @@ def page_of(name: str) -> str:
 def plan_as_data(plan: Plan) -> dict[str, Any]:
     """A plan as JSON-ready data."""
     from gradlab.study.cost import cost
+    from gradlab.train.learner import pick_backend
 
-    estimate = cost(plan)
+    estimate = cost(plan, backend=pick_backend)
     return {
         "title": plan.study.title,
         "source": plan.study.source,
@@ -126,6 +128,7 @@ def print_plan(plan: Plan) -> None:
 
     from gradlab.report.numbers import count, duration
     from gradlab.study.cost import cost
+    from gradlab.train.learner import pick_backend
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     study = plan.study
@@ -150,7 +153,7 @@ def print_plan(plan: Plan) -> None:
             _recipe(condition),
         )
     console.print(table)
-    estimate = cost(plan)
+    estimate = cost(plan, backend=pick_backend)
     console.print(
         f"{count(len(plan.runs))} runs: {len(plan.conditions)} conditions x {study.replicates} replicates, "
         f"{plan.budget} budget; about {duration(estimate.seconds)} on {estimate.workers} processes "
@@ -172,6 +175,7 @@ def run(
     workers: int | None,
     quiet: bool,
     arguments: Sequence[str],
+    device: str | None = None,
 ) -> Iterator[Result]:
     """Train what the lab lacks for each study, and judge.
 
@@ -190,7 +194,9 @@ def run(
             place = f"[{number}/{len(found)}] " if len(found) > 1 else ""
             print(f"{place}{study.source or study.title}", file=sys.stderr, flush=True)
         try:
-            yield run_study(study, lab, budget=budget, workers=workers, quiet=quiet, command=command)
+            yield run_study(
+                study, lab, budget=budget, workers=workers, device=device, quiet=quiet, command=command
+            )
         except RunsFailed as error:
             failures.append(f"{study.source or study.title}: {error}")
     if failures:
@@ -308,6 +314,15 @@ def export(lab: Path, out: Path, form: str) -> list[Path]:
         return write(store, out, form)
 
 
+def weights(lab: Path, run: str, out: Path, epoch: int | None = None) -> dict[str, Any]:
+    """Write the weights of one run by name."""
+    from gradlab.engine.weights import save_weights
+    from gradlab.store.lab import Lab
+
+    with Lab.open(lab) as store:
+        return save_weights(store, run, out, epoch)
+
+
 def digest(names: Sequence[str], lab: Path, budget: Budget) -> str:
     """One hash of all results of a lab, or of some studies in it."""
     from gradlab.store.lab import Lab
@@ -322,9 +337,15 @@ def bench(only: str) -> list[dict[str, Any]]:
     Raises:
         StudyError: There is no such benchmark.
     """
-    from gradlab.bench import bookkeeping, kernel
+    from gradlab.bench import bookkeeping, cnn, kernel, mnist, workers
 
-    parts = {"kernel": kernel.measure, "bookkeeping": bookkeeping.measure}
+    parts = {
+        "kernel": kernel.measure,
+        "mnist": mnist.measure,
+        "cnn": cnn.measure,
+        "workers": workers.measure,
+        "bookkeeping": bookkeeping.measure,
+    }
     if only and only not in parts:
         raise StudyError([Problem("bench", only, "is not a benchmark", ", ".join(parts))])
     return [row for name, measure in parts.items() if only in {"", name} for row in measure()]
@@ -332,13 +353,16 @@ def bench(only: str) -> list[dict[str, Any]]:
 
 def print_bench(rows: Sequence[Mapping[str, Any]]) -> None:
     """Benchmark rows for a person; ratios are those of the shortest times."""
+    from gradlab.bench import workers
     from gradlab.bench.kernel import table
 
     timed = [dict(row) for row in rows if "microseconds" in row]
     if timed:
         print(table(timed))
     for row in rows:
-        if "microseconds" not in row:
+        if "speedup" in row:
+            print(workers.line(row))
+        elif "microseconds" not in row:
             best, median = row["runs_per_second"], row["runs_per_second_median"]
             aim = f", target {row['target']:,}" if row.get("target") else ""
             print(f"{row['name']}: {best:,.0f} runs a second (median {median:,.0f}){aim}, n = {row['n']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "EnvironmentProblem",
@@ -15,6 +15,8 @@ __all__ = [
     "RunsFailed",
     "StoreError",
     "StudyError",
+    "UsageError",
+    "WeightsError",
     "nearest",
 ]
 
@@ -75,6 +77,7 @@ class StudyError(GradlabError):
     """A declaration that cannot be run; nothing was created. Holds every problem at once."""
 
     exit_code = 2
+    where: ClassVar[str] = " in the study"
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         if isinstance(problems, str):
@@ -82,7 +85,19 @@ class StudyError(GradlabError):
         self.problems = tuple(problems)
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__(f"{head} in the study:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+        super().__init__(f"{head}{self.where}:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+class UsageError(StudyError):
+    """A model, a task or an option that makes no sense, outside of any study."""
+
+    where = ""
+
+
+class WeightsError(GradlabError):
+    """A file of weights that cannot be read, or that does not fit the model."""
+
+    exit_code = 2
 
 
 class RunsFailed(GradlabError):

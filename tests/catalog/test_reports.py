@@ -247,7 +247,7 @@ def test_published_seeds_give_the_published_first_losses(name: str, label: str) 
     assert isinstance(initial, TorchStream)
     x = np.linspace(task.low, task.high, task.size)
     widths = model.widths(1, 1)
-    weights = torch_stream_weights(widths, initial.seed, initial.position).astype(np.float64)
+    weights = torch_stream_weights(model.tensors((1,), 1), initial.seed, initial.position).astype(np.float64)
     a = x[None, :]
     for fan_in, fan_out in pairwise(widths):
         matrix, bias, weights = np.split(weights, [fan_in * fan_out, (fan_in + 1) * fan_out])

@@ -49,11 +49,12 @@ def compare(program, *, n, batch_size, steps, seed=0, shuffle=True, lr=None):
     weights, slots = start.copy(), program.new_slots(np.float64)
     measured = kernel.train(
         program, x, y, batch_size=batch_size, order=order, lr=rates, weights=weights, slots=slots,
-        measure=np.full(epochs, 7, np.uint8),
+        measure=np.full(epochs, 15, np.uint8),
     )  # fmt: skip
     expected = oracle.train(program, x, y, batch_size=batch_size, order=order, lr=rates, weights=start.copy())
     np.testing.assert_allclose(weights, expected.weights, rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(measured.loss, expected.loss, rtol=TOLERANCE, atol=TOLERANCE)
+    np.testing.assert_allclose(measured.running, expected.running, rtol=TOLERANCE, atol=TOLERANCE)
     for ours, theirs in (
         (measured.gradient_sq, expected.gradient),
         (measured.batch_gradient_sq, expected.batch_gradient),

@@ -12,7 +12,7 @@ import pytest
 import studies
 
 from gradlab.component import vary
-from gradlab.engine import fleets
+from gradlab.engine import rates
 from gradlab.engine.coordinator import run_plan
 from gradlab.engine.progress import Progress
 from gradlab.errors import EnvironmentProblem, Interrupted, RunsFailed, StoreError
@@ -252,11 +252,11 @@ def test_a_full_disk_stops_loudly_and_soon(lab):
 SIGNALLED = """
 import signal, sys
 import fake_advance, studies
-from gradlab.engine import coordinator, fleets
+from gradlab.engine import rates
 from gradlab.engine.progress import Plain
 from gradlab.errors import Interrupted
 from gradlab.store.lab import Lab
-fleets.FIRST_SLICE_SECONDS = fleets.SLICE_SECONDS = 1e-9
+rates.FIRST_SLICE_SECONDS = rates.SLICE_SECONDS = rates.LONG_SLICE_SECONDS = 1e-9
 advance = getattr(fake_advance, sys.argv[2])
 class Loud(Plain):
     def start(self, *_):
@@ -351,8 +351,8 @@ def test_progress_is_told_from_beginning_to_end(lab):
         def __init__(self):
             self.heard = []
 
-        def start(self, runs, stored, conditions):
-            self.heard.append((runs, stored, conditions))
+        def start(self, runs, stored, conditions, epochs):
+            self.heard.append((runs, stored, conditions, epochs))
 
         def update(self, snapshot):
             self.heard.append(snapshot)
@@ -362,9 +362,9 @@ def test_progress_is_told_from_beginning_to_end(lab):
 
     heard = Heard()
     studies.train(studies.small(), lab, progress=heard)
-    assert heard.heard[0] == (6, 0, {"narrow": 3, "wide": 3})
+    assert heard.heard[0] == (6, 0, {"narrow": 3, "wide": 3}, {"narrow": 150, "wide": 150})
     assert heard.heard[-1] == "finish"
-    assert heard.heard[1].epochs > 0
+    assert sum(heard.heard[1].epochs.values()) > 0
 
 
 def test_the_study_and_its_surroundings_are_remembered(lab):
@@ -407,8 +407,8 @@ def test_real_training_gives_the_same_digest_in_one_slice_in_many_and_extended(t
     with Lab.open(tmp_path / "whole", write=True) as lab:
         run_plan(study.plan(), lab, workers=1)
         expected = lab.digest()
-    monkeypatch.setattr(fleets, "FIRST_SLICE_SECONDS", 1e-9)
-    monkeypatch.setattr(fleets, "SLICE_SECONDS", 1e-9)
+    for name in ("FIRST_SLICE_SECONDS", "SLICE_SECONDS", "LONG_SLICE_SECONDS"):
+        monkeypatch.setattr(rates, name, 1e-9)
     with Lab.open(tmp_path / "sliced", write=True) as lab:
         run_plan(study.plan(), lab, workers=1)
         assert lab.digest() == expected

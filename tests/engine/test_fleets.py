@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import studies
 
-from gradlab.engine.fleets import MOST_MEMBERS, SLICE_SECONDS, Library, Rates, crews, until
+from gradlab.engine.fleets import MOST_MEMBERS, crews, until
+from gradlab.engine.library import Library
 from gradlab.engine.missing import Job
+from gradlab.engine.rates import SLICE_SECONDS, Rates
 from gradlab.model import MLP
 from gradlab.task import Function
 from gradlab.task.data import build_data

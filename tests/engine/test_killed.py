@@ -7,15 +7,16 @@ import sys
 from pathlib import Path
 
 import killed
+import numpy as np
 import pytest
 import studies
 
 from gradlab.store.lab import Lab
 
 
-def dying(fatal, folder):
+def dying(fatal, folder, study=":small", *options):
     environment = os.environ | {"PYTHONPATH": str(Path(killed.__file__).parent)}
-    command = [sys.executable, killed.__file__, str(fatal), ":small", str(folder)]
+    command = [sys.executable, killed.__file__, str(fatal), study, str(folder), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -57,3 +58,21 @@ def test_a_study_that_dies_again_and_again_still_gets_through(undisturbed, tmp_p
     assert deaths >= 2
     with Lab.open(tmp_path / "lab") as lab:
         assert lab.digest() == expected
+
+
+@pytest.mark.parametrize("backend", ["kernel", "loop"])
+def test_a_network_for_images_that_dies_again_and_again_ends_as_if_it_had_not(tmp_path, backend):
+    undisturbed = dying(0, tmp_path / "whole", ":images", backend)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    events = int(undisturbed.stderr.splitlines()[-1])
+    deaths = 0
+    while dying(events // 3, tmp_path / "lab", ":images", backend).returncode == -9:
+        deaths += 1
+        assert deaths < 10
+    assert deaths >= 2
+    with Lab.open(tmp_path / "whole") as whole, Lab.open(tmp_path / "lab") as lab:
+        assert lab.digest() == whole.digest()
+        (run,) = whole.ids()
+        expected, found = whole.load_state(run), lab.load_state(run)
+        assert np.array_equal(found.weights, expected.weights)
+        assert all(np.array_equal(found.slots[name], expected.slots[name]) for name in expected.slots)

@@ -1,5 +1,8 @@
 import os
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -13,7 +16,7 @@ def test_inline_computes_at_once_and_keeps_errors_in_the_future():
 
 
 def test_workers_are_other_processes_with_one_thread_that_leave_interrupts_alone():
-    pool = Pool(1, dtypes=())
+    pool = Pool(1, kernels=())
     assert pool.inline
     pool = Pool(2)
     try:
@@ -39,3 +42,28 @@ def test_stopping_does_not_wait_and_a_stopped_pool_starts_again():
 @pytest.mark.parametrize("workers", [1, 3])
 def test_there_is_always_work_in_hand(workers):
     assert Pool(workers).width >= workers
+
+
+@pytest.mark.parametrize(("number", "killed"), [(signal.SIGKILL, True), (signal.SIGABRT, False)])
+def test_rebuilding_tells_whether_the_system_killed_a_worker(number, killed):
+    pool = Pool(2)
+    try:
+        pool.submit(os.getpid).result(timeout=60)
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(signal.raise_signal, number).result(timeout=60)
+        assert pool.rebuild() is killed
+    finally:
+        pool.stop()
+
+
+def test_one_worker_may_have_a_process_of_its_own():
+    pool = Pool(1, apart=True)
+    assert pool.own_processes
+    assert not pool.inline
+    try:
+        assert pool.submit(os.getpid).result(timeout=60) != os.getpid()
+    finally:
+        pool.stop()
+    assert not Pool(1).own_processes
+    with ThreadPoolExecutor(1) as executor:
+        assert not Pool(2, executor).own_processes

@@ -18,34 +18,42 @@ def clock(monkeypatch):
 def test_plain_lines_come_now_and_then(clock):
     stream = io.StringIO()
     told = Plain(stream)
-    told.start(10, 4, {"a": 2, "b": 4})
+    told.start(10, 4, {"a": 2, "b": 4}, {"a": 50_000, "b": 100_000})
     for second in range(100):
         clock[0] = 100.0 + second
-        told.update(Snapshot({"a": second // 50}, 1000 * second, 60.0, 1, 0))
+        told.update(Snapshot({"a": second // 50}, {"a": 400 * second, "b": 600 * second}, 60.0, 1, 0))
     told.finish()
     assert stream.getvalue().splitlines() == [
         "4 of 10 runs are stored already; 6 to train or to go on with",
-        "4 of 10 runs, 1,000 epochs/s, 60 s left, 1 diverged",
-        "4 of 10 runs, 1,000 epochs/s, 60 s left, 1 diverged",
-        "5 of 10 runs, 1,000 epochs/s, 60 s left, 1 diverged",
-        "5 of 10 runs, 1,000 epochs/s, 60 s left, 1 diverged",
+        "4 of 10 runs, 5,000 of 150,000 epochs, 1,000 epochs/s, 1 min left, 1 diverged",
+        "4 of 10 runs, 35,000 of 150,000 epochs, 1,000 epochs/s, 1 min left, 1 diverged",
+        "5 of 10 runs, 65,000 of 150,000 epochs, 1,000 epochs/s, 1 min left, 1 diverged",
+        "5 of 10 runs, 95,000 of 150,000 epochs, 1,000 epochs/s, 1 min left, 1 diverged",
     ]
 
 
 def test_before_the_first_epoch_no_rate_is_made_up(clock):
     stream = io.StringIO()
     told = Plain(stream)
-    told.start(10, 0, {"a": 10})
+    told.start(10, 0, {"a": 10}, {"a": 50})
     clock[0] += 6
     told.update(Snapshot())
-    assert stream.getvalue() == "workers are starting\n"
+    clock[0] += 60
+    told.update(Snapshot(seconds_left=7200))
+    clock[0] += 60
+    told.update(Snapshot({}, {"a": 2}, seconds_left=6900))
+    assert stream.getvalue().splitlines() == [
+        "workers are starting",
+        "0 of 10 runs, 0 of 50 epochs, about 2 h left",
+        "0 of 10 runs, 2 of 50 epochs, an epoch every 1 min 3 s, 1 h 55 min left",
+    ]
 
 
 def test_a_closed_stream_is_no_error(clock):
     stream = io.StringIO()
     told = Plain(stream)
     stream.close()
-    told.start(1, 1, {"a": 1})
+    told.start(1, 1, {"a": 1}, {"a": 1})
     told.say("anything")
 
 
@@ -62,14 +70,17 @@ def test_a_terminal_has_a_line_for_each_condition_and_one_for_the_rest(term, mon
     told = progress_for(quiet=False, stream=screen)
     assert isinstance(told, Terminal)
     for _ in range(2):  # tuning, then the study
-        told.start(62, 2, {f"condition [{number}]": 3 for number in range(20)})
-        told.update(Snapshot({"condition [0]": 1, "condition [19]": 2}, 1000, 5.0, 0, 1))
+        names = [f"condition [{number}]" for number in range(20)]
+        told.start(62, 2, dict.fromkeys(names, 3), dict.fromkeys(names, 30))
+        told.update(Snapshot({names[0]: 1, names[19]: 2}, {names[0]: 12, names[19]: 30}, 5.0, 0, 1))
         told.say("a [bold] worker died")
         told.finish()
     assert "a [bold] worker died" in screen.getvalue()
     assert "2 of 62 runs are stored already" in screen.getvalue()
     if term != "dumb":
         assert "condition [0]" in screen.getvalue()
+        assert "1/3" in screen.getvalue()
+        assert "2/27" in screen.getvalue()
         assert "9 more conditions" in screen.getvalue()
 
 
@@ -77,3 +88,14 @@ def test_quiet_and_pipes():
     assert type(progress_for(quiet=True)) is Progress
     with open(os.devnull, "w") as pipe:
         assert isinstance(progress_for(quiet=False, stream=pipe), Plain)
+
+
+def test_a_bar_moves_with_epochs_and_is_full_when_all_runs_have_ended():
+    told = progress_for(quiet=False, stream=Screen())
+    told.start(2, 0, {"a": 2}, {"a": 100})
+    (bar,) = told._bars.tasks
+    told.update(Snapshot({}, {"a": 30}))
+    assert (bar.completed, bar.total) == (30, 100)
+    told.update(Snapshot({"a": 2}, {"a": 55}))
+    assert bar.finished
+    told.finish()

@@ -2,12 +2,29 @@
 
 import pytest
 
-from gradlab import MLP, SGD, Adam, Digits, Function, Study, TorchStream, catalog
+from gradlab import (
+    CIFAR10,
+    MLP,
+    MNIST,
+    SGD,
+    Adam,
+    CropFlip,
+    Digits,
+    Function,
+    RandomLabels,
+    Study,
+    TorchStream,
+    WrongLabels,
+    catalog,
+)
 
 PINNED = {
     "plain": "01f889e5b2ca7f9d2ea8",
     "stream": "3b0d963a132bf99b87f7",
     "digits": "dac9353afe6761c9b0d9",
+    "mnist": "ba38afa2c22a9d5b9716",
+    "random labels": "351f3310dc78014475ee",
+    "cifar10": "9054d3f5adf9e426cdb4",
 }
 
 
@@ -27,6 +44,15 @@ STUDIES = {
     "plain": {},
     "stream": {"initial": TorchStream(seed=2, position=571), "batch_size": 32},
     "digits": {"task": Digits(), "optimizer": SGD(lr=0.1, momentum=0.9), "batch_size": 64},
+    "mnist": {"task": MNIST(), "batch_size": 64},
+    "random labels": {
+        "task": MNIST(mean=(0.1307,), std=(0.3081,), resize=32, corruption=RandomLabels()),
+        "batch_size": 64,
+    },
+    "cifar10": {
+        "task": CIFAR10(classes=(3, 5), train=2000, corruption=WrongLabels(0.5), augment=CropFlip()),
+        "batch_size": 64,
+    },
 }
 
 

@@ -46,7 +46,7 @@ def test_a_comparison_is_one_short_sentence() -> None:
     )
     assert sentence("epochs", 2, (1.5, 3)) == "deep runs for 2 times more epochs than wide [1.5, 3]"
     assert sentence("accuracy", -0.02, (-0.03, -0.01), ratio=False) == (
-        "accuracy of deep is 0.02 lower than wide [0.01, 0.03]"
+        "accuracy of deep is 2 percentage points lower than wide [1, 3]"
     )
     assert sentence("loss", 1.05, (1.02, 1.08)) == "deep ends 5 % higher than wide [2, 8]"
     assert sentence("loss", 0.95, (0.92, 0.98)) == "deep ends 5 % lower than wide [2, 8]"
@@ -65,5 +65,5 @@ def test_events_are_said_in_words() -> None:
         event_words(parse_event("epochs_to(loss, 1e-3) <= 500"))
         == "fall below a loss of 1e-3 within 500 epochs"
     )
-    assert event_words(parse_event("epochs_to(accuracy, 0.9)")) == "reach an accuracy of 0.9"
+    assert event_words(parse_event("epochs_to(accuracy, 0.9)")) == "reach an accuracy of 90 %"
     assert event_words(parse_event("loss@last < 0.01")) == "have loss@last < 0.01"

@@ -6,8 +6,8 @@ import numpy as np
 
 from gradlab.measure.dead import dead_layer, dead_units
 
-ALIVE = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0]])
-HALF = np.array([[0.0, 1.0], [0.0, 0.0]])
+ALIVE = np.array([True, True, True])
+HALF = np.array([False, True])
 
 
 def test_shares_are_of_all_hidden_units() -> None:
@@ -19,5 +19,5 @@ def test_shares_are_of_all_hidden_units() -> None:
 
 def test_a_dead_layer_is_one_without_a_living_unit() -> None:
     assert not dead_layer([ALIVE, HALF])
-    assert dead_layer([ALIVE, np.zeros((2, 3))])
+    assert dead_layer([ALIVE, np.zeros(3, bool)])
     assert not dead_layer([])

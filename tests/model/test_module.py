@@ -92,3 +92,9 @@ def test_what_is_refused() -> None:
     with pytest.raises(ValidationError, match="arguments of a module are"):
         Module(foreign_net.Regressor, object())
     Module(foreign_net.Regressor, activation=nn.ReLU, sizes=[1, {"a": None}])
+
+
+def test_multiplications_are_those_of_a_forward_pass() -> None:
+    assert Module(torch.nn.Linear, 3, 2).multiplications((3,), 2) == 6
+    convolution = Module(torch.nn.Conv2d, 2, 5, 3)
+    assert convolution.multiplications((2, 8, 8), 180) == 5 * 36 * 18

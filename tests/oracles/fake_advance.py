@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -87,6 +88,44 @@ def dies_once(fleet, states, until):
             pass
         os.kill(os.getpid(), signal.SIGKILL)
     return advance(fleet, states, until)
+
+
+def full_beyond_2(fleet, states, until):
+    """Memory holds two networks at a time."""
+    if len(fleet.members) > 2:
+        raise MemoryError
+    return advance(fleet, states, until)
+
+
+def too_large_at_init_1(fleet, states, until):
+    """What PyTorch says where memory is short."""
+    if any(member.seeds["init"] == 1 for member in fleet.members):
+        raise RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 4000000000000 bytes."
+        )
+    return advance(fleet, states, until)
+
+
+def learns_from_inputs(fleet, states, until):
+    """What it ends with follows from the data too."""
+    after, traces = advance(fleet, states, until)
+    for member, state in zip(fleet.members, after, strict=True):
+        x = fleet.data[member.data].x
+        assert type(x) is np.ndarray
+        state.buffers["mean"] = np.array([x.mean(), x[-1, 0, 0, 0]])
+    return after, traces
+
+
+def loses_data(fleet, states, until):
+    """Once, somebody clears away the shelf."""
+    marker = Path(os.environ["GRADLAB_TEST_MARKER"])
+    if not marker.exists():
+        marker.touch()
+        for path in Path(os.environ["GRADLAB_TEST_SHELF"]).iterdir():
+            path.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)  # so that a worker comes that has not mapped it yet
+    return learns_from_inputs(fleet, states, until)
 
 
 def diverges_at_init_1(fleet, states, until):

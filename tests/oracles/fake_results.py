@@ -79,6 +79,7 @@ class FakeResult:
     def values(self, quantity: Any, condition: str) -> Sample:
         text = str(quantity)
         name = "gradient_norm" if "gradient_norm" in text else "loss"
+        name = text.partition("@")[0] if text.partition("@")[0] in self.traces else name
         series = self.traces[name][condition]
         n = len(series.replicates)
         states = self.ends[condition]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import fake_advance
+import numpy as np
 
 from gradlab.engine.coordinator import Outcome, run_plan
-from gradlab.model import MLP
+from gradlab.model import CNN, MLP
 from gradlab.store.lab import Lab
 from gradlab.study.recipe import Adam
+from gradlab.study.record import Every
 from gradlab.study.study import Study
-from gradlab.task import Function
+from gradlab.task import Arrays, Function
 
 
 def small(replicates: int = 3, epochs: int = 50, **fields: Any) -> Study:
@@ -25,6 +27,23 @@ def small(replicates: int = 3, epochs: int = 50, **fields: Any) -> Study:
         "replicates": replicates,
     }
     return Study(**(given | fields))
+
+
+def images() -> Study:
+    """A convolutional network with dropout on images of noise, ten epochs in minibatches."""
+    draw = np.random.default_rng(3)
+    x, y = draw.normal(size=(96, 1, 8, 8)).astype(np.float32), draw.integers(0, 4, 96)
+    return Study(
+        title="A small study of images",
+        task=Arrays(x, y, test_x=x[:16], test_y=y[:16], classes=4),
+        model=CNN("conv 4x3, pool 2, drop 0.25, 12, drop 0.5"),
+        optimizer=Adam(lr=1e-2),
+        batch_size=10,
+        epochs=10,
+        replicates=1,
+        record=["loss", "loss.running", "accuracy.test"],
+        record_at=Every(epochs=1),
+    )
 
 
 def train(study: Study, lab: Lab, advance: Any = fake_advance.advance, **options: Any) -> Outcome:

@@ -86,6 +86,7 @@ class Trained:
     loss: list[float]  # full pass, before each epoch
     gradient: list[np.ndarray]  # of the loss, full pass, before each epoch
     batch_gradient: list[np.ndarray]  # of the objective, last minibatch of each epoch
+    running: list[tuple[float, float, float, float]]  # see kernel.Measured
 
 
 def _targets(program: Program, y):
@@ -101,7 +102,7 @@ def train(program: Program, x, y, *, batch_size, order, lr, weights) -> Trained:
     inputs, targets = torch.tensor(x.T.copy()), _targets(program, y)
     n = inputs.shape[0]
     optimizer = new_optimizer(program, parameters)
-    result = Trained(weights, [], [], [])
+    result = Trained(weights, [], [], [], [])
     for epoch, rate in enumerate(lr):
         if program.reset_every_epoch:
             optimizer = new_optimizer(program, parameters)
@@ -110,17 +111,21 @@ def train(program: Program, x, y, *, batch_size, order, lr, weights) -> Trained:
         result.loss.append(loss.item())
         result.gradient.append(gradient_of(program, parameters, loss))
         places = torch.arange(n) if order is None else torch.tensor(order[epoch], dtype=torch.long)
+        means, sizes, correct = [], [], 0
         for batch in places.split(batch_size or n):
             outputs = forward(program, parameters, inputs[batch])
-            objective = (
-                outputs.sum()
-                if program.objective == "sum_of_outputs"
-                else loss_of(program, outputs, targets[batch])
-            )
+            loss = loss_of(program, outputs, targets[batch])
+            objective = outputs.sum() if program.objective == "sum_of_outputs" else loss
+            means.append(loss.item())
+            sizes.append(len(batch))
+            if program.loss == "cross_entropy":
+                correct += int((outputs.argmax(1) == targets[batch]).sum())
             optimizer.zero_grad()
             objective.backward()
             last = np.concatenate([parameter.grad.numpy().ravel() for parameter in parameters])
             optimizer.step()
         result.batch_gradient.append(last.copy())
+        share = correct / n if program.loss == "cross_entropy" else np.nan
+        result.running.append((np.dot(means, sizes) / n, share, sum(means), means[-1]))
     result.weights = join(parameters)
     return result

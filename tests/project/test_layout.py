@@ -117,7 +117,8 @@ def test_every_imported_package_is_declared() -> None:
                 imported.add(node.module.partition(".")[0])
     foreign = imported - sys.stdlib_module_names - {"gradlab"} - PEERS - COMPANIONS
     project = PROJECT["project"]
-    declared = bounds([*project["dependencies"], *project["optional-dependencies"]["dask"]])
+    extras = project["optional-dependencies"]
+    declared = bounds([*project["dependencies"], *extras["dask"], *extras["images"]])
     owners = packages_distributions()
     undeclared = {
         name for name in foreign if not {owner.lower() for owner in owners.get(name, [name])} & set(declared)

@@ -104,3 +104,15 @@ def test_the_tally_counts_every_claim_once(full: FakeResult) -> None:
         "too-few",
         "untestable",
     ]
+
+
+def test_differences_of_accuracies_are_told_in_percentage_points() -> None:
+    claim = Claim(test=parse_claim("less(accuracy.test, deep, than=shallow)"))
+    found = Verdict(
+        claim, "supported", "", effect="median difference", value=-0.0123, interval=(-0.02, -0.01)
+    )
+    (entry,) = entries(with_verdicts(found))
+    assert (entry.effect, entry.interval) == (
+        "median difference −1.23 points",
+        "[−2.00 points, −1.00 points]",
+    )

@@ -49,11 +49,11 @@ def test_one_run_is_not_called_a_median() -> None:
 
 def test_passages_name_who_never_got_there() -> None:
     said = findings.passed(
-        [row("deep", 500, 700, np.inf), row("shallow", np.inf, np.inf, 9000)], 1e-3, "training loss"
+        [row("deep", 500, 700, np.inf), row("shallow", np.inf, np.inf, 9000)], "10⁻³", "training loss"
     )
     assert said.startswith("deep is first at training loss 10⁻³: median epoch 700")
     assert said.endswith("never in 1 of 3 deep runs and 2 of 3 shallow runs")
-    nobody = findings.passed([row("a", np.inf), row("b", np.inf)], 1e-3, "training loss")
+    nobody = findings.passed([row("a", np.inf), row("b", np.inf)], "10⁻³", "training loss")
     assert nobody == "No run gets to a training loss of 10⁻³"
 
 

@@ -145,7 +145,7 @@ def test_an_untested_study_is_shown_without_claims() -> None:
     html = render(fake_results.make(n=1, epochs=30, names=["deep"], source=None))
     assert "Nothing is claimed" in html
     assert 'id="claims"' not in html
-    assert "of one run per condition, without an interval" in html
+    assert "of one run, without an interval" in html
 
 
 def test_long_names_get_a_key() -> None:

@@ -27,7 +27,7 @@ def test_held_out_losses_differ_in_stroke() -> None:
         for name, each in result.traces["loss"].items()
     }
     figure = study_figures(result)[0]
-    assert "solid: training, dashed: test" in figure.subtitle
+    assert "solid: training; dashed, hollow markers: test" in figure.subtitle
     assert 'stroke-dasharray="5,4"' in figure.wide
 
 

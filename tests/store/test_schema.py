@@ -1,9 +1,11 @@
 import sqlite3
 
+import numpy as np
 import pytest
 from labs import asked, slice_of
 
 from gradlab.errors import StoreError
+from gradlab.store import files, schema
 from gradlab.store.lab import Lab
 
 
@@ -20,7 +22,7 @@ def stored(tmp_path):
 @pytest.mark.parametrize("write", [True, False])
 def test_a_newer_lab_is_refused_with_the_version_it_needs_and_not_touched(stored, write):
     with sqlite3.connect(stored / "lab.sqlite") as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
         database.execute("UPDATE meta SET value = '9.1.0'")
     database.close()
     before = (stored / "lab.sqlite").read_bytes()
@@ -95,3 +97,63 @@ def test_columns_keep_their_types(stored):
     with pytest.raises(sqlite3.IntegrityError):
         database.execute("UPDATE run SET state = 'sleeping'")
     database.close()
+
+
+@pytest.fixture
+def first_version(stored):
+    """The lab as version 1 made it: without the tables that came later."""
+    with sqlite3.connect(stored / "lab.sqlite") as database:
+        for table in ("learned", "labels"):
+            database.execute(f"DROP TABLE {table}")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    return stored
+
+
+def version_of(folder):
+    database = sqlite3.connect(folder / "lab.sqlite")
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    database.close()
+    return found
+
+
+def test_an_older_lab_is_read_as_it_is(first_version):
+    before = (first_version / "lab.sqlite").read_bytes()
+    with Lab.open(first_version) as lab:
+        assert lab.labels(lab.ids()[0]) is None
+        assert lab.digest()
+    assert (first_version / "lab.sqlite").read_bytes() == before
+
+
+def test_an_older_lab_gets_the_new_tables_from_its_next_writer_and_loses_nothing(first_version):
+    with Lab.open(first_version) as lab:
+        before = lab.digest()
+    with Lab.open(first_version, write=True) as lab:
+        assert lab.digest() == before
+        lab.keep_labels(lab.ids()[0], "key", np.arange(3))
+        assert lab.labels(lab.ids()[0]).tolist() == [0, 1, 2]
+    assert version_of(first_version) == schema.VERSION
+    fresh, upgraded = set(tables(first_version)), set()
+    with Lab.open(first_version.parent / "fresh", write=True):
+        upgraded = set(tables(first_version.parent / "fresh"))
+    assert fresh == upgraded
+
+
+def tables(folder):
+    database = sqlite3.connect(folder / "lab.sqlite")
+    found = [row[0] for row in database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")]
+    database.close()
+    return found
+
+
+@pytest.mark.parametrize("point", ["database.begin", "database.begun", "database.commit"])
+def test_an_upgrade_that_is_interrupted_leaves_the_older_lab(first_version, point):
+    def full(reached):
+        if reached == point:
+            raise OSError(28, "No space left on device")
+
+    with files.watching(full), pytest.raises(StoreError, match="full"):
+        Lab.open(first_version, write=True)
+    assert version_of(first_version) == 1
+    with Lab.open(first_version, write=True) as lab:
+        assert len(lab.ids()) == 3

@@ -48,6 +48,15 @@ def test_states_survive_bit_by_bit(count, dtype, numbers, score):
         same(back, states[index])
 
 
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_buffer_of_one_number_stays_an_array(members):
+    states = [state(2, buffers={"norm.num_batches_tracked": np.array(5)}) for _ in range(members)]
+    for back in unpack(pack(states), range(members)):
+        count = back.buffers["norm.num_batches_tracked"]
+        assert isinstance(count, np.ndarray)
+        assert (count.shape, count.dtype, int(count)) == ((), np.int64, 5)
+
+
 def test_members_may_differ_in_what_they_hold():
     states = [
         state(3),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gradlab.component import Component
+from gradlab.study.known import SPLITS
 from gradlab.study.quantity import (
     KNOWN,
     Event,
@@ -64,8 +65,8 @@ def test_has_one_normal_spelling(text: str, normal: str) -> None:
     [
         ("los", "unknown quantity", "loss"),
         ("gradientnorm", "unknown quantity", "gradient_norm"),
-        ("loss.tset", "not measured on that data set", "loss.test"),
-        ("gradient_norm.test", "not measured on that data set", "gradient_norm"),
+        ("loss.tset", "not measured that way", "loss.test"),
+        ("gradient_norm.test", "not measured that way", "gradient_norm"),
         ("meen(loss)", "unknown reducer", "mean"),
         ("loss@lats", "after @ stands an epoch", "last"),
         ("loss@-1", "after @ stands an epoch", None),
@@ -108,6 +109,7 @@ def test_knows_which_end_is_bad_and_how_values_compare() -> None:
     assert (parse_quantity("accuracy").worst, parse_quantity("accuracy").scale) == ("low", "difference")
     assert parse_quantity("epochs_to(accuracy, 0.9)").worst == "high"
     assert parse_quantity("slope(loss)").scale == "difference"
+    assert parse_quantity("epochs_to(accuracy, 0.9)").scale == "ratio"
     assert parse_quantity("argmin(loss)").is_epoch
     assert not parse_quantity("loss").is_epoch
 
@@ -142,7 +144,7 @@ def test_fields_take_text_and_report_like_all_others() -> None:
 
 
 def test_construction_checks_what_parsing_checks() -> None:
-    with pytest.raises(ValidationError, match="not measured on that data set"):
+    with pytest.raises(ValidationError, match="not measured that way"):
         Quantity(name="loss", split="train")
 
 
@@ -169,3 +171,14 @@ def test_numbers_take_the_shorter_spelling() -> None:
         "0.5",
         "-2",
     ]
+
+
+def test_splits_say_how_a_quantity_is_taken() -> None:
+    for text in ("loss.running", "accuracy.augmented@last", "mean(loss.last_batch[0.5:])", "loss_gap@best"):
+        assert str(parse_quantity(text)) == text
+    for name in ("loss", "accuracy"):
+        assert set(KNOWN[name].splits) <= set(SPLITS)
+    assert parse_quantity("loss_gap").scale == parse_quantity("accuracy_gap").scale == "difference"
+    for text in ("loss.running@0", "loss.batch_sum@0", "gradient_norm_batch@0"):
+        with pytest.raises(GrammarError, match="from epoch 1 on"):
+            parse_quantity(text)

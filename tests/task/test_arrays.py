@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 from torch.utils.data import DataLoader, TensorDataset
 
 from gradlab.task import Arrays
+from gradlab.task.data import build_data
 
 X = np.arange(12.0).reshape(6, 2)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
@@ -59,6 +61,59 @@ def test_a_dataset_or_loader_is_read_once(tmp_path: Path) -> None:
     wanted = Arrays(X, LABELS).canonical()
     assert Arrays.from_dataset(dataset).canonical() == wanted
     assert Arrays.from_dataset(DataLoader(dataset, batch_size=4, shuffle=True)).canonical() == wanted
+
+
+class Items:
+    """A map-style dataset of whatever items."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+def test_images_of_a_dataset_stay_float32() -> None:
+    images = torch.rand(4, 3, 5, 5)
+    task = Arrays.from_dataset(TensorDataset(images, torch.tensor([0, 1, 2, 0])))
+    assert (task.shape, task.outputs) == ((3, 5, 5), 3)
+    data = build_data(task, {})
+    assert data.x.dtype == np.float32
+    np.testing.assert_array_equal(data.x, images.numpy())
+    assert task.canonical() == Arrays(images.double(), [0, 1, 2, 0]).canonical()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (Items(), "the dataset is empty"),
+        (Items((X[0], 1), X[1]), "gives no .input, target. pair at index 1|the input at index 1"),
+        (Items((X[0], 1), 7), "gives no .input, target. pair at index 1"),
+        (Items((X[0], 1), (X[1], 1, 2)), "gives no .input, target. pair at index 1"),
+        (
+            Items((X[0], 1), (X[0], 1), (X[0, :1], 1)),
+            r"the input at index 2 has the shape \(1,\), that at index 0 \(2,\)",
+        ),
+        (Items((X[0], [1]), (X[0], [1, 2])), "the target at index 1 has the shape"),
+        (Items((X[0], 1), (X[0], 1.5)), "the target at index 1 is 1.5, that at index 0 a whole number"),
+        (Items((X[0], "cat")), "the target at index 0 is a str, not numbers"),
+        (Items((None, 1)), "the input at index 0 is a NoneType, not numbers"),
+        (Items((Image.new("L", (2, 2)), 1)), r"the input at index 0 is a picture.*ToTensor\(\)"),
+    ],
+)
+def test_what_is_wrong_with_a_dataset_is_named(dataset: Items, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Arrays.from_dataset(dataset)
+
+
+def test_a_stream_is_not_a_dataset() -> None:
+    with pytest.raises(
+        TypeError, match="a generator is not a map-style dataset: it needs a length and an index"
+    ):
+        Arrays.from_dataset(item for item in [(X[0], 1)])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import foreign_net
 import numpy as np
 import pytest
 from fleets import fleet_of, same_series, same_state, sliced, spec_of, whole
+from images_by_hand import AUGMENT, image_fleet, image_spec
 
 from gradlab.model import MLP, After, Module
 from gradlab.study.recipe import (
@@ -27,7 +28,7 @@ from gradlab.study.recipe import (
     Stalled,
     Step,
 )
-from gradlab.study.record import Every
+from gradlab.study.record import Every, Record
 from gradlab.task import Arrays, Digits, Function
 from gradlab.train.advance import advance
 from gradlab.train.fleet import Fleet, Member, build_data
@@ -63,6 +64,12 @@ FOREIGN: dict[str, dict[str, Any]] = {
     },
     "frozen": {"model": Module(foreign_net.Frozen)},
 }
+IMAGES: dict[str, dict[str, Any]] = {
+    "dropout, norm": {},
+    "test-best, augmented": {"keep": "test-best", "augment": AUGMENT},
+    "augmented": {"dtype": "float32", "augment": AUGMENT, "optimizer": SGD(lr=0.05, momentum=0.9)},
+    "bfloat16": {"dtype": "float32", "precision": "bfloat16"},
+}
 CASES = [
     *(
         pytest.param(fields, backend, id=f"{backend}: {name}")
@@ -80,6 +87,40 @@ def test_slices_never_change_bits(fields: dict[str, Any], backend: str) -> None:
     parts, series = sliced(fleet, [1, 2, 9, 10])
     same_state(states[0], parts[0])
     same_series(traces[0].series, series[0])
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_too_depend_on_neither_slices_nor_records(name: str) -> None:
+    fields = dict(IMAGES[name])
+    augment = fields.pop("augment", None)
+    wanted = (
+        "loss", "loss.test", "loss.running", "accuracy.running", "loss.batch_sum", "loss.last_batch", "loss.augmented",
+        "accuracy.test_training_mode", "loss_gap", "accuracy_gap", "gradient_norm", "gradient_norm_batch", "dead_units",
+    )  # fmt: skip
+    fleet = image_fleet(image_spec(**fields), 6, backend="loop", augment=augment, quantities=wanted)
+    states, traces = whole(fleet)
+    parts, series = sliced(fleet, [1, 4])
+    same_state(states[0], parts[0])
+    same_series(traces[0].series, series[0])
+    little, _ = whole(replace(fleet, record=Record(quantities=("loss.running",), times=Every(epochs=50))))
+    np.testing.assert_array_equal(little[0].weights, states[0].weights)
+    assert series[0]["loss.running"][0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert ("loss.augmented" in series[0]) is (augment is not None)
+
+
+def test_the_first_epoch_of_the_best_test_accuracy_is_kept_beside_the_last() -> None:
+    spec = image_spec(keep="test-best", optimizer=Adam(lr=2e-2))
+    states, traces = whole(image_fleet(spec, 12, backend="loop", quantities=("accuracy.test",)))
+    epochs, accuracies = traces[0].series["accuracy.test"]
+    best = states[0].best
+    assert best is not None
+    after = accuracies[1:]  # the untrained network is no candidate
+    assert best[1] == epochs[1:][after.argmax()]
+    assert (after == after.max()).sum() > 1
+    assert not np.array_equal(best[2], states[0].weights)
+    assert not np.array_equal(
+        states[0].result()[1]["norm1.running_mean"], states[0].buffers["norm1.running_mean"]
+    )
 
 
 @pytest.mark.parametrize(("fields", "backend"), CASES)

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from fleets import fleet_of, spec_of, whole
+from images_by_hand import image_fleet, image_spec
 from mlp_float64 import gradient_of, layers_of, loss_of, squares_of
 
 from gradlab.measure import accuracy, tolerance_accuracy
-from gradlab.model import MLP
+from gradlab.model import CNN, MLP
 from gradlab.study.recipe import SGD
 from gradlab.study.record import Every, LogSpaced
 from gradlab.task import Arrays, Function
 from gradlab.train.advance import advance
+from gradlab.train.loop import LoopLearner
 
 RNG = np.random.default_rng(0)
 CLASSES = Arrays(
@@ -126,3 +128,74 @@ def test_dead_networks_are_flagged() -> None:
     assert series["flag_dead"][1].tolist() == [1]
     assert series["flag_constant"][1].tolist() == [1]
     assert series["dead_units"][1][-1] >= 5 / 11
+
+
+def test_gaps_are_differences_of_what_need_not_be_recorded_itself() -> None:
+    spec = image_spec(model=CNN("conv 3x3, 5"))
+    four = ("loss", "loss.test", "accuracy", "accuracy.test")
+    _, full = whole(image_fleet(spec, 3, backend="loop", quantities=(*four, "loss_gap", "accuracy_gap")))
+    _, gaps = whole(image_fleet(spec, 3, backend="loop", quantities=("loss_gap", "accuracy_gap")))
+    series = full[0].series
+    np.testing.assert_array_equal(series["loss_gap"][1], series["loss.test"][1] - series["loss"][1])
+    np.testing.assert_array_equal(
+        series["accuracy_gap"][1], series["accuracy"][1] - series["accuracy.test"][1]
+    )
+    for name in ("loss_gap", "accuracy_gap"):
+        np.testing.assert_array_equal(gaps[0].series[name][1], series[name][1])
+    assert not gaps[0].series.keys() & set(four)
+
+
+def test_the_loss_is_the_same_whichever_pass_it_comes_from() -> None:
+    spec = image_spec()
+    alone, beside = (
+        whole(image_fleet(spec, 3, backend="loop", quantities=wanted))[1][0].series["loss"][1]
+        for wanted in (("loss",), ("loss", "accuracy"))
+    )
+    np.testing.assert_array_equal(alone, beside)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "passes"),
+    [
+        (("loss.running", "accuracy.running", "loss.last_batch"), []),
+        (("accuracy.test",), [12] * 4),
+        (("loss", "accuracy"), [30] * 4),
+        (("loss",), ["full"] * 4),
+        (("loss", "gradient_norm", "accuracy"), ["full", 30] * 4),
+        (("loss_gap",), ["full", 12] * 4),
+    ],
+)
+def test_no_pass_is_made_that_nobody_asked_for(
+    quantities: tuple[str, ...], passes: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    evaluate, full = LoopLearner.evaluate, LoopLearner._pass
+
+    def counted(self: Any, weights: Any, buffers: Any, x: Any, y: Any, training: Any = None) -> Any:
+        made.append(len(x))
+        return evaluate(self, weights, buffers, x, y, training)
+
+    def counted_full(self: Any, *, gradient: bool) -> Any:
+        made.append("full")
+        return full(self, gradient=gradient)
+
+    monkeypatch.setattr(LoopLearner, "evaluate", counted)
+    monkeypatch.setattr(LoopLearner, "_pass", counted_full)
+    monkeypatch.setattr("gradlab.train.trace._HEAD", 8)
+    whole(image_fleet(image_spec(), 3, backend="loop", quantities=quantities))
+    assert made.pop() == 8  # the flags at the end need no more than this
+    assert sorted(map(str, made)) == sorted(map(str, passes))
+
+
+def test_flags_of_large_sets_are_those_of_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradlab.train.trace._HEAD", 8)
+    spec = image_spec(model=CNN("conv 3x3, 5"), optimizer=SGD(lr=1e-300))
+    fleet = image_fleet(spec, 2, backend="loop", quantities=("dead_units",))
+    states, _ = advance(fleet, None, 1)
+    states[0].weights[-23:-18] = -1e3  # the biases of the five: a constant, though not the best one
+    _, traces = advance(fleet, states, 2)
+    assert traces[0].series["flag_dead"][1].tolist() == [1]
+    assert traces[0].series["flag_constant"][1].tolist() == [0]
+    assert traces[0].series["dead_units"][1][-1] >= 5 / 113
+    _, living = whole(fleet)
+    assert living[0].series["flag_dead"][1].tolist() == [0]

@@ -235,6 +235,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     >>> row = {"name": "full batch", "microseconds": 25.0, "microseconds_median": 26.0, "n": 7, "peer": "PyTorch"}
     >>> print(table([row | {"peer_microseconds": 1000.0, "peer_microseconds_median": 1100.0, "ratio": 40.0}]))
     full batch: 25.0 us a step (median 26.0), PyTorch 1000.0 us (median 1100.0): 40.0x, n = 7
+    >>> limit = {"peer": "limit", "peer_microseconds": 20.0, "peak": 84e9, "limit": 1.25, "ratio": None}
+    >>> print(table([row | limit]))
+    full batch: 25.0 us a step (median 26.0), limit 20.0 us at 84 GF/s: 1.25x it, n = 7
     >>> print(table([row | {"peer_microseconds": None, "peer_microseconds_median": None, "ratio": None}]))
     full batch: 25.0 us a step (median 26.0), PyTorch not installed, n = 7
     """
@@ -242,7 +245,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         ours = f"{row['name']}: {row['microseconds']:.1f} us a step (median {row['microseconds_median']:.1f})"
         peer = f"{row['peer']} not installed"
-        if row["ratio"] is not None:
+        if row.get("limit") is not None:
+            peer = f"{row['peer']} {row['peer_microseconds']:.1f} us at {row['peak'] / 1e9:.0f} GF/s"
+            peer += f": {row['limit']:.2f}x it"
+        elif row["ratio"] is not None:
             peer = f"{row['peer']} {row['peer_microseconds']:.1f} us (median {row['peer_microseconds_median']:.1f})"
             peer += f": {row['ratio']:.1f}x"
         lines.append(f"{ours}, {peer}, n = {row['n']}")

@@ -7,24 +7,29 @@ progress and the resume: whatever ends the process, the same command goes on fro
 from __future__ import annotations
 
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradlab.component import canonical_json, digest_of
-from gradlab.engine.environment import cores, environment
-from gradlab.engine.fleets import Crew, Library, Rates, crews, until
+from gradlab.engine import devices
+from gradlab.engine.environment import environment
+from gradlab.engine.fleets import Crew, crews, until
+from gradlab.engine.library import Library, built, picked
 from gradlab.engine.missing import Job, horizons, missing, record_text
-from gradlab.engine.pool import Pool
 from gradlab.engine.progress import Progress, Snapshot
+from gradlab.engine.rates import Rates
+from gradlab.engine.recovery import Recovery, Remedy
+from gradlab.engine.shelf import Shelf
 from gradlab.engine.signals import Stop
 from gradlab.engine.slices import entries
+from gradlab.engine.tally import Tally
 from gradlab.engine.worker import load, single_threaded, work
+from gradlab.engine.workforce import workforce
 from gradlab.errors import Interrupted, RunsFailed, StoreError
 from gradlab.store.rows import NewRun
 
@@ -40,18 +45,15 @@ if TYPE_CHECKING:
 
     Result = tuple[States, Traces, float]
 
-__all__ = ["Outcome", "run_plan"]
-
-DEATHS = 3
-"""A run whose worker dies this often while it is computed alone has failed."""
+__all__ = ["SHELF", "Outcome", "run_plan"]
 
 GRACE_SECONDS = 15.0
 """How long, after a signal, slices that are being computed are waited for."""
 
 TELL_SECONDS = 0.2
 
-BRIEF_SECONDS = 6.0
-"""Work that takes less than this in one process is not worth starting workers for."""
+SHELF = "data"
+"""Folder of a lab in which large arrays lie for workers to map; a cache, to be deleted at any time."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def run_plan(
     workers: int | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    device: str | None = None,
     advance: Advance | None = None,
     backend: Callable[[Spec], Backend] | None = None,
     build: Callable[[Spec, Mapping[str, int]], Data] | None = None,
@@ -99,6 +102,8 @@ def run_plan(
             where the work is brief.
         progress: Where progress is told; nowhere if not given.
         executor: An executor to use in place of our own processes.
+        device: "cuda" or "cuda:1" trains on a GPU what can be trained there, in one worker process; by default
+            everything is trained on the processor.
         advance: What trains; `gradlab.train.advance.advance` if not given.
         backend: Picks what trains a specification; `gradlab.train.advance.pick_backend` if not given.
         build: Makes data; `gradlab.task.data.build_data` if not given.
@@ -110,9 +115,12 @@ def run_plan(
         RunsFailed: Some runs failed; all others are stored.
         Interrupted: A signal came; everything computed by then is stored.
         StoreError: Something could not be stored; what was stored before stays.
+        EnvironmentProblem: The plan does not fit into memory or onto the disk, or there is no such GPU.
     """
-    coordinator = Coordinator(plan, lab, progress or Progress(), advance, backend or _pick, build or _build)
-    return coordinator.run(workers, executor)
+    gpu = devices.found(device)
+    pick = backend or picked
+    library = Library(build or built, devices.preferring(pick) if gpu else pick, gpu or "cpu")
+    return Coordinator(plan, lab, progress or Progress(), advance, library).run(workers, executor)
 
 
 class Coordinator:
@@ -124,36 +132,31 @@ class Coordinator:
         lab: Lab,
         progress: Progress,
         advance: Advance | None,
-        backend: Callable[[Spec], Backend],
-        build: Callable[[Spec, Mapping[str, int]], Data],
+        library: Library,
     ) -> None:
         self.plan = plan
         self.lab = lab
         self.progress = progress
         self.advance = advance
-        self.library = Library(build, backend)
-        self.rates = Rates(self.library)
+        self.library = library
+        self.rates = Rates(library)
+        self.recovery = Recovery(progress.say)
         self.reached: dict[tuple[str, int], int] = {}
         self.waiting: list[Job] = []
         self.ready: deque[Crew] = deque()
-        self.flying: dict[Future[Result], tuple[Crew, int]] = {}
-        self.begun: set[str] = set()
-        self.finished: set[str] = set()
-        self.diverged: set[str] = set()
-        self.failed: dict[str, str] = {}
-        self.deaths: dict[str, int] = {}
-        self.epochs = 0
+        self.flying: dict[Future[Result], tuple[Crew, int, float]] = {}
 
     def run(self, workers: int | None, executor: Executor | None) -> Outcome:
         """Do it all."""
         begun = time.monotonic()
         self._ask()
         jobs = missing(self.plan, self.lab)
+        self.tally = Tally(jobs)
         self.jobs = {job.run.id: job for job in jobs}
-        workers = workers or self._suitable_workers(jobs)
-        fused = self._fused(jobs)
-        self.pool = Pool(workers, executor, fused)
-        self.progress.start(len(self.plan.runs), len(self.plan.runs) - len(jobs), self._conditions(jobs))
+        staff = workforce(jobs, self.library, self.rates, workers, self.lab.folder, real=self.advance is None)
+        self.pool = staff.pool(executor)
+        runs, tally = len(self.plan.runs), self.tally
+        self.progress.start(runs, runs - len(jobs), tally.runs(), tally.epochs_to_train())
         try:
             with ExitStack() as stack:
                 stop = stack.enter_context(Stop(self.progress.say))
@@ -162,8 +165,7 @@ class Coordinator:
                 if self.pool.inline:
                     stack.enter_context(single_threaded())
                 if jobs:
-                    self.place = self.lab.add_environment(environment(self._folder()))
-                    load(fused)  # once, here: workers find it in the cache
+                    self._equip(stack, staff.kernels)
                     self._prepare(jobs)
                     self._loop(stop)
         except KeyboardInterrupt:
@@ -171,22 +173,22 @@ class Coordinator:
                 "stopped at once; what was stored before stays, and the same command goes on"
             ) from None
         if stop.asked:
-            left = len(jobs) - len(self.finished) - len(self.failed)
+            left = tally.left()
             raise Interrupted(
-                f"stopped by {stop.asked}: {len(self.plan.runs) - left} of {len(self.plan.runs)} runs are stored; "
+                f"stopped by {stop.asked}: {runs - left} of {runs} runs are stored; "
                 f"the other {left} go on where they stand when the same command is run again"
             )
-        if self.failed:
-            raise RunsFailed(self._failures())
+        if tally.failed:
+            raise RunsFailed(tally.failures(runs))
         return Outcome(
-            runs=len(self.plan.runs),
+            runs=runs,
             computed=len(jobs),
-            reused=len(self.plan.runs) - len(jobs),
-            diverged=len(self.diverged),
-            failed=self.failed,
-            network_epochs=self.epochs,
+            reused=runs - len(jobs),
+            diverged=len(tally.diverged),
+            failed=tally.failed,
+            network_epochs=tally.epochs.total(),
             seconds=time.monotonic() - begun,
-            workers=workers,
+            workers=staff.workers,
         )
 
     def _ask(self) -> None:
@@ -208,25 +210,16 @@ class Coordinator:
         source = self.plan.study.source
         return Path(source).absolute().parent if source and Path(source).is_file() else None
 
-    def _conditions(self, jobs: Sequence[Job]) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for job in jobs:
-            counts[job.condition] = counts.get(job.condition, 0) + 1
-        return counts
-
-    def _left(self, job: Job, epoch: int) -> float:
-        """Seconds of one core until a run is through."""
-        return self.rates.seconds(job) * (job.targets[-1] - epoch)
-
-    def _suitable_workers(self, jobs: Sequence[Job]) -> int:
-        total = sum(self._left(job, job.start) for job in jobs)
-        return 1 if total < BRIEF_SECONDS else max(1, min(cores(), len(jobs)))
-
-    def _fused(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Types for which the fused kernel is needed."""
-        if self.advance is not None:
-            return ()
-        return tuple(sorted({job.spec.dtype for job in jobs if self.library.backend(job) == "kernel"}))
+    def _equip(self, stack: ExitStack, kernels: tuple[str, ...]) -> None:
+        """Everything that the workers find when they begin."""
+        facts = environment(self._folder())
+        if self.library.device != "cpu":
+            facts |= devices.described(self.library.device)
+        self.place = self.lab.add_environment(facts)
+        load(kernels)  # once, here: workers find it in the cache
+        if self.pool.own_processes:
+            self.library.shelf = Shelf(self.lab.folder / SHELF)
+            stack.callback(self.library.shelf.sweep)
 
     def _prepare(self, jobs: Sequence[Job]) -> None:
         """Everything that waits for nothing becomes fleets; the rest waits for its parents."""
@@ -261,9 +254,8 @@ class Coordinator:
                 if stop.asked:
                     self._drop_queued()
         finally:
-            left = self.begun - self.finished - set(self.failed)
             with suppress(StoreError):  # where storing is what failed, that error is the one to tell
-                self.lab.interrupt(sorted(left))
+                self.lab.interrupt(self.tally.unfinished)
 
     def _hand_out(self) -> None:
         """Keep the workers busy; a fleet that a worker may have died of is computed with nothing beside it."""
@@ -275,17 +267,23 @@ class Coordinator:
                 self.ready.remove(careful)
                 self._submit(careful)
                 return
+            self.ready.extendleft(reversed(self.recovery.narrowed(self.ready.popleft())))
             self._submit(self.ready.popleft())
 
     def _submit(self, crew: Crew) -> None:
-        new = [job for job in crew.jobs if job.run.id not in self.begun]
+        new = [job for job in crew.jobs if job.run.id not in self.tally.begun]
         if new:
             crew = self._with_states(crew)
             self.lab.begin({job.run.id: crew.epoch for job in new}, crew.backend, self.place)
-            self.begun.update(job.run.id for job in new)
+            self.tally.begun.update(job.run.id for job in new)
         goal = until(crew, self.rates)
-        future = self.pool.submit(work, self.advance, crew.fleet(self.library), crew.states, goal)
-        self.flying[future] = (crew, goal)
+        fleet = crew.fleet(self.library)
+        for job in new:
+            labels = self.library.labels(job)
+            if labels is not None:
+                self.lab.keep_labels(job.run.id, labels.key, labels.values)
+        future = self.pool.submit(work, self.advance, fleet, crew.states, goal)
+        self.flying[future] = (crew, goal, time.monotonic())
 
     def _with_states(self, crew: Crew) -> Crew:
         """Load where a crew stands, or what its members begin with."""
@@ -305,24 +303,27 @@ class Coordinator:
     def _take_back(self, done: set[Future[Result]]) -> None:
         dead: list[Crew] = []
         for future in done:
-            crew, goal = self.flying.pop(future)
+            crew, goal, _ = self.flying.pop(future)
             if future.cancelled():
                 continue
             error = future.exception()
             if isinstance(error, BrokenExecutor):
                 dead.append(crew)
             elif error is not None:
-                self._raised(crew, error)
+                self._remedy(self.recovery.raised(crew, error))
             else:
                 self._store(crew, goal, *future.result())
-        if dead:
-            self._died(dead)
+        if dead:  # whatever else was being computed went with the pool
+            suspects = dead + [crew for crew, _, _ in self.flying.values()]
+            self.flying.clear()
+            self._remedy(self.recovery.died(suspects, killed=self.pool.rebuild()))
 
     def _store(self, crew: Crew, goal: int, states: States, traces: Traces, seconds: float) -> None:
+        begun = time.perf_counter()
         stored = entries(crew, states, traces)
         self.lab.store_slice(stored, record_text(crew.jobs[0].record), seconds)
-        self.rates.learn(crew, goal - crew.epoch, seconds)
-        self.epochs += sum(entry.epoch - crew.epoch for entry in stored)
+        self.rates.learn(crew, goal - crew.epoch, seconds, storing=time.perf_counter() - begun)
+        self.tally.epochs[crew.jobs[0].condition] += sum(entry.epoch - crew.epoch for entry in stored)
         for entry, job in zip(stored, crew.jobs, strict=True):
             if entry.ending is not None:
                 self._ended(job, entry, crew.targets[0])
@@ -345,39 +346,25 @@ class Coordinator:
             if horizon == target or (early and horizon > target):
                 self.reached[run, horizon] = entry.epoch
         if early or target == job.targets[-1]:
-            self.finished.add(run)
+            self.tally.finished.add(run)
         if entry.ending == "diverged":
-            self.diverged.add(run)
+            self.tally.diverged.add(run)
         freed = [job for job in self.waiting if job.parent in self.reached]
         if freed:
             self.waiting = [job for job in self.waiting if job.parent not in self.reached]
             self.ready.extend(self._crews(freed))
 
-    def _raised(self, crew: Crew, error: BaseException) -> None:
-        """An error of one member fails that member alone: the members are tried one by one."""
-        if len(crew.jobs) > 1:
-            self.ready.extendleft(crew.only([member]) for member in range(len(crew.jobs)))
-        else:
-            self._fail(crew.ids[0], "".join(traceback.format_exception(error)))
-
-    def _died(self, dead: list[Crew]) -> None:
-        """Workers died: whatever was being computed is tried again, each run alone."""
-        suspects = dead + [crew for crew, _ in self.flying.values()]
-        self.flying.clear()
-        self.pool.rebuild()
-        if len(suspects) == 1 and len(suspects[0].jobs) == 1 and suspects[0].careful:
-            run = suspects[0].ids[0]
-            self.deaths[run] = self.deaths.get(run, 0) + 1
-            if self.deaths[run] >= DEATHS:
-                self._fail(run, f"its worker process died {DEATHS} times while it was computed alone")
-                return
-        self.progress.say("a worker process died; what it computed is tried again, one run at a time")
-        for crew in suspects:
-            self.ready.extendleft(crew.only([member], careful=True) for member in range(len(crew.jobs)))
+    def _remedy(self, remedy: Remedy) -> None:
+        """Do what follows from something that went wrong."""
+        if remedy.mend:
+            self.library.mend()
+        self.ready.extendleft(reversed(remedy.again))
+        for run, message in remedy.failed.items():
+            self._fail(run, message)
 
     def _fail(self, run: str, message: str) -> None:
         """Mark a run as failed, and those that would start from it."""
-        self.failed[run] = message
+        self.tally.failed[run] = message
         self.lab.fail([run], message)
         children = [job for job in self.waiting if job.parent and job.parent[0] == run]
         self.waiting = [job for job in self.waiting if job not in children]
@@ -391,37 +378,17 @@ class Coordinator:
                 del self.flying[future]
 
     def _snapshot(self) -> Snapshot:
-        left = sum(self._left(job, crew.epoch) for crew in self.ready for job in crew.jobs)
-        left += sum(self._left(job, crew.epoch) for crew, _ in self.flying.values() for job in crew.jobs)
-        left += sum(self._left(job, job.start) for job in self.waiting)
-        ended: dict[str, int] = {}
-        for run in (*self.finished, *self.failed):
-            condition = self.jobs[run].condition
-            ended[condition] = ended.get(condition, 0) + 1
-        return Snapshot(ended, self.epochs, left / self.pool.workers, len(self.diverged), len(self.failed))
-
-    def _failures(self) -> str:
-        lines = [f"{len(self.failed)} of {len(self.plan.runs)} runs failed; the others are stored:"]
-        for run, message in list(self.failed.items())[:5]:
-            lines.append(f"  {run} ({self.jobs[run].condition}): {message.strip().splitlines()[-1]}")
-        if len(self.failed) > 5:
-            lines.append(f"  and {len(self.failed) - 5} more")
-        lines.append("gradlab runs --json has the full errors; the same command tries these runs again")
-        return "\n".join(lines)
+        now = time.monotonic()
+        left = sum(self.rates.left(job, crew.epoch) for crew in self.ready for job in crew.jobs)
+        left += sum(self.rates.left(job, job.start) for job in self.waiting)
+        for place, (crew, goal, begun) in enumerate(self.flying.values()):
+            left += sum(self.rates.left(job, crew.epoch) for job in crew.jobs)
+            if place < self.pool.workers:  # those beyond it wait for a worker
+                due = sum(self.rates.seconds(job) for job in crew.jobs) * (goal - crew.epoch)
+                left -= min(now - begun, due)
+        return self.tally.snapshot(left / self.pool.workers)
 
 
 def _going_on(state: State) -> State:
     """A finished state as one that goes on to a farther horizon."""
     return replace(state, status="running", status_epoch=None)
-
-
-def _pick(spec: Spec) -> Backend:
-    from gradlab.train.advance import pick_backend
-
-    return pick_backend(spec)
-
-
-def _build(spec: Spec, seeds: Mapping[str, int]) -> Any:
-    from gradlab.task.data import build_data
-
-    return build_data(spec.task, seeds, spec.validation)

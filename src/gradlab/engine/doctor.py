@@ -9,9 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gradlab.engine.devices import gpus
 from gradlab.engine.environment import cores, environment
+from gradlab.engine.memory import total
 from gradlab.errors import StoreError
 from gradlab.store.lab import Lab
+from gradlab.units import memory
 
 __all__ = ["examine"]
 
@@ -20,7 +23,7 @@ LEAST_FREE = 500_000_000
 
 
 def examine(lab: Path) -> list[dict[str, Any]]:
-    """Check versions, cores, the kernel, free space and the lab.
+    """Check versions, cores, memory, GPUs, the kernel, free space and the lab.
 
     Args:
         lab: The lab folder; it need not exist and is not made.
@@ -34,6 +37,8 @@ def examine(lab: Path) -> list[dict[str, Any]]:
         _check("python", True, f"{facts['python']} on {facts['system']}"),
         _check("packages", "torch" in facts["packages"], packages),
         _check("processor", True, f"{facts['processor']['model']}, {cores()} cores, one thread a worker"),
+        _check("memory", True, memory(total())),
+        _gpus(),
         _check("sqlite", sqlite3.sqlite_version_info >= (3, 37), f"{sqlite3.sqlite_version} (needs 3.37)"),
         _kernel(),
         _space(lab),
@@ -43,6 +48,15 @@ def examine(lab: Path) -> list[dict[str, Any]]:
 
 def _check(name: str, ok: bool, found: str) -> dict[str, Any]:
     return {"name": name, "ok": ok, "found": found}
+
+
+def _gpus() -> dict[str, Any]:
+    """GPUs are never needed, so it is no problem if there is none."""
+    try:
+        names = gpus()
+    except ImportError as error:
+        return _check("gpu", False, f"torch cannot be imported: {error}")
+    return _check("gpu", True, f"{', '.join(names)} (train there with --device cuda)" if names else "none")
 
 
 def _kernel() -> dict[str, Any]:

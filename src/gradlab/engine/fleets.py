@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gradlab.component import canonical_json
+from gradlab.engine import rates as times
 from gradlab.engine.missing import Job
-from gradlab.study.cost import epoch_seconds
 from gradlab.train.fleet import Backend, Fleet, Member
 
 if TYPE_CHECKING:
-    from gradlab.study.spec import Spec
+    from gradlab.engine.library import Library
+    from gradlab.engine.rates import Rates
     from gradlab.task.data import Data
     from gradlab.train.state import State
 
-    Build = Callable[[Spec, Mapping[str, int]], Data]
-
-__all__ = ["SLICE_SECONDS", "Crew", "Library", "Rates", "crews", "until"]
-
-SLICE_SECONDS = 2.0
-"""How long a slice should last: the work that a crash can cost, and the time between two lines of progress."""
+__all__ = ["MOST_MEMBERS", "Crew", "crews", "until"]
 
 MOST_MEMBERS = 128
 
-FIRST_SLICE_SECONDS = 0.5
-"""The first slice is planned from an estimate that may be several times off; later ones from measurement."""
+MOST_ON_DEVICE = 64
+"""Members that a GPU trains at once: they share its every step, so as many as there are, within its memory."""
 
 
 @dataclass(frozen=True)
@@ -78,87 +73,16 @@ class Crew:
             data[id(own)] = own
             members.append(Member(job.run.id, dict(job.run.seeds), place, self.starts.get(job.run.id)))
         first = self.jobs[0]
+        device = library.device if self.backend == "vmap" else "cpu"
         return Fleet(
-            first.spec, self.targets[0], first.record, self.backend, tuple(data.values()), tuple(members)
+            first.spec,
+            self.targets[0],
+            first.record,
+            self.backend,
+            tuple(data.values()),
+            tuple(members),
+            device=device,
         )
-
-
-class Library:
-    """What runs learn from and what trains them, found once.
-
-    Args:
-        build: Makes the data of a specification from seeds.
-        pick: Picks what trains a specification.
-    """
-
-    def __init__(self, build: Build, pick: Callable[[Spec], Backend]) -> None:
-        self._build = build
-        self._pick = pick
-        self._texts: dict[str, str] = {}
-        self._picked: dict[str, Backend] = {}
-        self._examples: dict[str, int] = {}
-        self._shelf: dict[tuple[str, int | None, int | None], Data] = {}
-
-    def data(self, job: Job) -> Data:
-        """The data of one run; equal task and seeds give the same object."""
-        if job.condition not in self._texts:
-            own = job.spec.canonical()
-            self._texts[job.condition] = canonical_json([own["task"], own.get("validation")])
-        key = (self._texts[job.condition], job.run.seeds.get("data"), job.run.seeds.get("labels"))
-        if key not in self._shelf:
-            self._shelf[key] = self._build(job.spec, job.run.seeds)
-        return self._shelf[key]
-
-    def backend(self, job: Job) -> Backend:
-        """What trains a run."""
-        if job.condition not in self._picked:
-            self._picked[job.condition] = self._pick(job.spec)
-        return self._picked[job.condition]
-
-    def examples(self, job: Job) -> int:
-        """How many examples a run learns from; replicates of a condition all have as many."""
-        if job.condition not in self._examples:
-            self._examples[job.condition] = len(self.data(job).x)
-        return self._examples[job.condition]
-
-
-class Rates:
-    """How many seconds an epoch of one member takes: estimated at first, then measured.
-
-    Args:
-        library: Knows what trains a run, and on how many examples.
-    """
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._estimated: dict[str, float] = {}
-        self._measured: dict[str, float] = {}
-        self._trust = 1.0
-
-    def seconds(self, job: Job) -> float:
-        """Seconds an epoch of one member."""
-        measured = self._measured.get(job.condition)
-        return measured if measured is not None else self._trust * self._estimate(job)
-
-    def learn(self, crew: Crew, epochs: int, seconds: float) -> None:
-        """Take note of a slice."""
-        first = crew.jobs[0]
-        if epochs > 0:
-            found = seconds / (epochs * len(crew.jobs))
-            before = self._measured.get(first.condition, found)
-            self._measured[first.condition] = found if found < before else math.sqrt(found * before)
-            self._trust = self._measured[first.condition] / self._estimate(first)
-
-    def knows(self, crew: Crew) -> bool:
-        """Whether slices like this have been measured."""
-        return crew.jobs[0].condition in self._measured
-
-    def _estimate(self, job: Job) -> float:
-        if job.condition not in self._estimated:
-            fused = self._library.backend(job) == "kernel"
-            found = epoch_seconds(job.spec, job.parameters, self._library.examples(job), fused=fused)
-            self._estimated[job.condition] = found
-        return self._estimated[job.condition]
 
 
 def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> list[Crew]:
@@ -182,9 +106,12 @@ def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> 
     for members in groups.values():
         first = members[0]
         each = rates.seconds(first) * (first.targets[-1] - first.start)
-        size = min(MOST_MEMBERS, max(1, int(SLICE_SECONDS / max(each, 1e-9))))
-        if each * len(members) > SLICE_SECONDS / 4:
-            size = min(size, math.ceil(len(members) / workers))
+        if library.backend(first) == "vmap":
+            size = MOST_ON_DEVICE
+        else:
+            size = min(MOST_MEMBERS, max(1, int(times.SLICE_SECONDS / max(each, 1e-9))))
+            if each * len(members) > times.SLICE_SECONDS / 4:
+                size = min(size, math.ceil(len(members) / workers))
         count = math.ceil(len(members) / size)
         for part in range(count):
             chosen = tuple(members[part::count])
@@ -195,9 +122,8 @@ def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> 
 def until(crew: Crew, rates: Rates) -> int:
     """The epoch to which the next slice should go, at least one further and at most the next horizon."""
     each = rates.seconds(crew.jobs[0]) * len(crew.jobs)
-    planned = SLICE_SECONDS if rates.knows(crew) else FIRST_SLICE_SECONDS
     remaining = crew.targets[0] - crew.epoch
-    wanted = max(1, int(planned / max(each, 1e-12)))
+    wanted = max(1, int(rates.slice_seconds(crew) / max(each, 1e-12)))
     if wanted * 1.25 >= remaining:
         return crew.targets[0]
     return crew.epoch + wanted

@@ -16,6 +16,9 @@ __all__ = ["Inline", "Pool"]
 
 T = TypeVar("T")
 
+KILLED = 9
+"""The signal that ends a process at once, and by which Linux ends one that takes too much memory."""
+
 
 class Inline(Executor):
     """An executor that computes at once, in this process."""
@@ -36,11 +39,20 @@ class Pool:
     Args:
         workers: Slices computed at a time; 1 computes in this process.
         executor: An executor to use instead, which the caller shuts down.
-        dtypes: Types for which new processes load the fused kernel.
+        kernels: The fused kernels that new processes load.
+        apart: Whether even one worker has a process of its own.
     """
 
-    def __init__(self, workers: int, executor: Executor | None = None, dtypes: tuple[str, ...] = ()) -> None:
-        self._dtypes = dtypes
+    def __init__(
+        self,
+        workers: int,
+        executor: Executor | None = None,
+        kernels: tuple[str, ...] = (),
+        *,
+        apart: bool = False,
+    ) -> None:
+        self._kernels = kernels
+        self._apart = apart
         self.workers = workers
         self._given = executor
         self._executor: Executor | None = executor
@@ -48,7 +60,12 @@ class Pool:
     @property
     def inline(self) -> bool:
         """Whether slices are computed in this process."""
-        return self._given is None and self.workers == 1
+        return self._given is None and self.workers == 1 and not self._apart
+
+    @property
+    def own_processes(self) -> bool:
+        """Whether slices are computed in processes of our own, on this machine."""
+        return self._given is None and not self.inline
 
     @property
     def width(self) -> int:
@@ -66,8 +83,11 @@ class Pool:
             future.set_exception(error)
             return future
 
-    def rebuild(self) -> None:
+    def rebuild(self) -> bool:
         """Start again with new workers after one has died.
+
+        Returns:
+            Whether the system killed one, as it does where memory runs out.
 
         Raises:
             EnvironmentProblem: The executor is the caller's, who alone can start it again.
@@ -76,23 +96,28 @@ class Pool:
             raise EnvironmentProblem(
                 "the given executor is broken: a worker died; make a new one and run again"
             )
-        self.stop()
+        processes = self._workers()
+        self.stop()  # which ends the others by another signal, and waits for them all
+        return any(process.exitcode == -KILLED for process in processes)
 
     def stop(self) -> None:
         """End the workers without waiting for what they compute."""
         if self._given is None and self._executor is not None:
-            processes = dict(getattr(self._executor, "_processes", None) or {})
+            processes = self._workers()
             self._executor.shutdown(wait=False, cancel_futures=True)
-            for process in processes.values():
+            for process in processes:
                 process.terminate()
-            for process in processes.values():
+            for process in processes:
                 process.join(timeout=5)
             self._executor = None
+
+    def _workers(self) -> list[Any]:
+        return list((getattr(self._executor, "_processes", None) or {}).values())
 
     def _processes(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self.workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=worker.begin,
-            initargs=(os.getpid(), self._dtypes),
+            initargs=(os.getpid(), self._kernels),
         )

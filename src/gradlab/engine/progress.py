@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from gradlab.units import duration
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-__all__ = ["Plain", "Progress", "Snapshot", "Terminal", "duration", "progress_for"]
+__all__ = ["Plain", "Progress", "Snapshot", "Terminal", "progress_for"]
 
 MOST_LINES = 12
 """Conditions beyond this share one line."""
@@ -26,14 +29,14 @@ class Snapshot:
 
     Attributes:
         ended: Runs that have ended or failed in this execution, by condition.
-        epochs: Epochs trained in this execution, summed over runs.
+        epochs: Epochs trained in this execution, by condition, summed over its runs.
         seconds_left: The time until the end, estimated.
         diverged: Runs that diverged.
         failed: Runs that failed.
     """
 
     ended: Mapping[str, int] = field(default_factory=dict)
-    epochs: int = 0
+    epochs: Mapping[str, int] = field(default_factory=dict)
     seconds_left: float = 0.0
     diverged: int = 0
     failed: int = 0
@@ -42,13 +45,14 @@ class Snapshot:
 class Progress:
     """Tells nothing; the base of those that do."""
 
-    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int], epochs: Mapping[str, int]) -> None:
         """Work begins.
 
         Args:
             runs: Runs in the plan.
             stored: Runs that are in the lab already.
             conditions: Runs to train, by condition.
+            epochs: Epochs to train, summed over those runs.
         """
 
     def update(self, snapshot: Snapshot) -> None:
@@ -72,11 +76,12 @@ class Plain(Progress):
         self._stream = stream
         self._begun = time.monotonic()
         self._next = self._begun + FIRST_LINE_SECONDS
-        self._runs = self._stored = self._wanted = 0
+        self._runs = self._stored = self._wanted = self._epochs = 0
 
-    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int], epochs: Mapping[str, int]) -> None:
         """Say what there is to do, if anything is stored already."""
         self._runs, self._stored, self._wanted = runs, stored, sum(conditions.values())
+        self._epochs = sum(epochs.values())
         self._begun = time.monotonic()
         self._next = self._begun + FIRST_LINE_SECONDS
         if stored and self._wanted:
@@ -87,12 +92,13 @@ class Plain(Progress):
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_SECONDS
-            if not snapshot.epochs:
+            epochs = sum(snapshot.epochs.values())
+            if not epochs and now - self._begun < LINE_SECONDS:
                 self.say("workers are starting")
                 return
-            rate = snapshot.epochs / max(now - self._begun, 1e-9)
             self.say(
-                f"{self._stored + sum(snapshot.ended.values())} of {self._runs} runs, {rate:,.0f} epochs/s, "
+                f"{self._stored + sum(snapshot.ended.values())} of {self._runs} runs, "
+                f"{epochs:,} of {self._epochs:,} epochs, {_pace(epochs, now - self._begun)}"
                 f"{duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
             )
 
@@ -105,7 +111,7 @@ class Plain(Progress):
 
 
 class Terminal(Progress):
-    """A bar for each condition, with runs done, the common rate and the time left.
+    """A bar for each condition that moves with its epochs, with runs done, the common rate and the time left.
 
     Args:
         stream: A terminal.
@@ -113,26 +119,28 @@ class Terminal(Progress):
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bars
 
         self._bars = Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[ended]}/{task.fields[runs]}", markup=False),
             TextColumn("{task.fields[note]}", markup=False),
             console=Console(file=stream),
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._totals: dict[str, tuple[int, int]] = {}
         self._rest: set[str] = set()
         self._begun = time.monotonic()
 
-    def start(self, runs: int, stored: int, conditions: Mapping[str, int]) -> None:
+    def start(self, runs: int, stored: int, conditions: Mapping[str, int], epochs: Mapping[str, int]) -> None:
         """Show the bars; those of an earlier plan are gone."""
         for task in self._tasks.values():
             self._bars.remove_task(task)
         self._tasks.clear()
+        self._totals.clear()
         self._rest.clear()
         if not conditions:
             return
@@ -140,10 +148,10 @@ class Terminal(Progress):
         shown = names if len(names) <= MOST_LINES else names[: MOST_LINES - 1]
         self._rest = set(names) - set(shown)
         for name in shown:
-            self._tasks[name] = self._bars.add_task(_short(name), total=conditions[name], note="")
+            self._add(name, _short(name), conditions[name], epochs[name])
         if self._rest:
-            total = sum(conditions[name] for name in self._rest)
-            self._tasks[""] = self._bars.add_task(f"{len(self._rest)} more conditions", total=total, note="")
+            count, total = (sum(of[name] for name in self._rest) for of in (conditions, epochs))
+            self._add("", f"{len(self._rest)} more conditions", count, total)
         if stored:
             self._bars.console.print(f"{stored} of {runs} runs are stored already", highlight=False)
         self._begun = time.monotonic()
@@ -151,15 +159,25 @@ class Terminal(Progress):
 
     def update(self, snapshot: Snapshot) -> None:
         """Move the bars."""
-        rate = snapshot.epochs / max(time.monotonic() - self._begun, 1e-9)
-        note = f"{rate:,.0f} epochs/s, {duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
-        counts: dict[str, int] = {}
-        for name, count in snapshot.ended.items():
-            line = "" if name in self._rest else name
-            counts[line] = counts.get(line, 0) + count
+        pace = _pace(sum(snapshot.epochs.values()), time.monotonic() - self._begun)
+        note = f"{pace}{duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
+        ended, epochs = self._by_line(snapshot.ended), self._by_line(snapshot.epochs)
         for index, (name, task) in enumerate(self._tasks.items()):
             changed: dict[str, Any] = {"note": note} if index == 0 else {}
-            self._bars.update(task, completed=counts.get(name, 0), **changed)
+            runs, total = self._totals[name]
+            # runs that stop early leave epochs untrained: the bar is full when all of them have ended
+            done = total if ended[name] == runs else min(epochs[name], total)
+            self._bars.update(task, completed=done, ended=ended[name], **changed)
+
+    def _add(self, name: str, told: str, runs: int, epochs: int) -> None:
+        self._totals[name] = (runs, epochs)
+        self._tasks[name] = self._bars.add_task(told, total=max(epochs, 1), note="", ended=0, runs=runs)
+
+    def _by_line(self, counts: Mapping[str, int]) -> Counter[str]:
+        lines: Counter[str] = Counter()
+        for name, count in counts.items():
+            lines["" if name in self._rest else name] += count
+        return lines
 
     def say(self, line: str) -> None:
         """A line above the bars."""
@@ -186,17 +204,12 @@ def progress_for(*, quiet: bool, stream: TextIO | None = None) -> Progress:
     return Terminal(chosen) if chosen.isatty() else Plain(chosen)
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    Example:
-        >>> duration(42), duration(754), duration(5000)
-        ('42 s', '13 min', '1 h 23 min')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+def _pace(epochs: int, seconds: float) -> str:
+    """How fast it goes, by all workers together; nothing before the first epoch is through."""
+    if not epochs:
+        return "about "
+    rate = epochs / max(seconds, 1e-9)
+    return f"{rate:,.0f} epochs/s, " if rate >= 2 else f"an epoch every {duration(1 / rate)}, "
 
 
 def _troubles(snapshot: Snapshot) -> str:

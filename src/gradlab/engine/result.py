@@ -229,6 +229,28 @@ class Result:
         )
         return dict(counted)
 
+    def network(self, condition: str, replicate: int = 0) -> Any:
+        """The trained network of one run.
+
+        Args:
+            condition: A condition's name or label.
+            replicate: Which of its runs.
+
+        Returns:
+            A `torch.nn.Module` in evaluation mode with the weights that are the run's result; its `state_dict()`
+            is what `torch.save` or safetensors take.
+
+        Raises:
+            KeyError: That run has not ended.
+        """
+        from gradlab.engine.weights import network_of
+
+        found = self._find(condition)
+        for item in self._ended(found):
+            if item.replicate == replicate:
+                return network_of(found.spec, self._reader.load_state(item.run, item.epoch))
+        raise KeyError(f"replicate {replicate} of {condition!r} has not ended")
+
     def parameters(self, condition: str) -> int:
         """The exact number of trainable values."""
         return self._find(condition).parameters

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gradlab.component import digest_of
-from gradlab.engine.coordinator import run_plan
+from gradlab.engine import devices
+from gradlab.engine.coordinator import SHELF, run_plan
 from gradlab.engine.environment import environment
 from gradlab.engine.progress import progress_for
 from gradlab.engine.result import Result
+from gradlab.engine.shelf import Shelf
 from gradlab.engine.tune import tune
 from gradlab.judge import judge
 from gradlab.store.lab import Lab
@@ -32,6 +34,7 @@ def run_study(
     *,
     budget: Budget = "full",
     workers: int | None = None,
+    device: str | None = None,
     quiet: bool = False,
     command: str | None = None,
 ) -> Result:
@@ -42,6 +45,7 @@ def run_study(
         lab: The lab folder; made if it is not there.
         budget: "full", or "quick" with the study's overrides.
         workers: Worker processes; one for each core if not given.
+        device: "cuda" or "cuda:1" to train on a GPU.
         quiet: Say nothing while training.
         command: How to run this again, for the page.
 
@@ -52,9 +56,10 @@ def run_study(
         StoreError: The lab is owned by another process or damaged.
         RunsFailed: Some runs failed; the others are stored.
         Interrupted: A signal came; the same call continues.
+        EnvironmentProblem: Memory, disk or the GPU that was asked for are not there.
     """
     begun = time.monotonic()
-    folder = Path(lab)
+    folder, device = Path(lab), devices.found(device)  # before the lab is made
     facts = environment(Path(study.source).parent if study.source and Path(study.source).is_file() else None)
     command = command or _command(study, budget)
     own = study.budgeted(budget)
@@ -62,7 +67,7 @@ def run_study(
         progress = progress_for(quiet=quiet)
 
         def train(plan: Plan) -> Result:
-            run_plan(plan, store, workers=workers, progress=progress)
+            run_plan(plan, store, workers=workers, device=device, progress=progress)
             return Result(plan, folder, environment=facts, command=command)
 
         tuned = tune(own, train)
@@ -73,6 +78,7 @@ def run_study(
         for claim, verdict in zip(plan.study.claims, result.verdicts, strict=True):
             if verdict.alpha is not None and verdict.replicates:
                 store.add_look(_key(plan, claim), verdict.replicates, verdict.alpha, verdict.to_dict())
+        Shelf(folder / SHELF).sweep(all_of_them=True)  # nothing is left to train on them
     result.elapsed = time.monotonic() - begun
     return result
 

@@ -1,6 +1,7 @@
 """What happens in a worker process: one call that trains a fleet for a while, on one thread.
 
-Workers open no store and hold nothing between calls, and a worker ends when its coordinator is gone.
+Workers open no store and hold nothing between calls but the data that they have mapped, and a worker ends when
+its coordinator is gone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from gradlab.engine.recovery import short_of_memory
+from gradlab.engine.shelf import fetched
+from gradlab.model.cnn import CNN
+from gradlab.model.mlp import MLP
+
 if TYPE_CHECKING:
+    from gradlab.study.spec import Spec
     from gradlab.train.fleet import Fleet, Trace
     from gradlab.train.state import State
 
@@ -22,19 +29,19 @@ if TYPE_CHECKING:
     Traces = tuple[Trace, ...]
     Advance = Callable[[Fleet, States | None, int], tuple[States, Traces]]
 
-__all__ = ["begin", "load", "single_threaded", "work"]
+__all__ = ["begin", "kernel_of", "load", "single_threaded", "work"]
 
 LIBRARIES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 WATCH_SECONDS = 0.5
 
 
-def begin(coordinator: int, dtypes: tuple[str, ...] = ()) -> None:
+def begin(coordinator: int, kernels: tuple[str, ...] = ()) -> None:
     """Prepare a worker process: one thread, signals left to the coordinator, an end when that ends.
 
     Args:
         coordinator: Process id of the coordinator.
-        dtypes: Types for which the fused kernel is loaded, so that no slice pays for it.
+        kernels: The fused kernels that are loaded, so that no slice pays for it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in LIBRARIES:
@@ -43,20 +50,37 @@ def begin(coordinator: int, dtypes: tuple[str, ...] = ()) -> None:
         sys.modules["torch"].set_num_threads(1)
     threading.Thread(target=_watch, args=(coordinator,), daemon=True, name="coordinator-watch").start()
     with suppress(Exception):  # a slice that needs the kernel will say what is wrong with it
-        load(dtypes)
+        load(kernels)
 
 
-def load(dtypes: Sequence[str]) -> None:
-    """Compile the fused kernel, or load what was compiled before.
+def kernel_of(spec: Spec) -> str:
+    """What `load` takes to have the fused kernel of a specification at hand."""
+    if isinstance(spec.model, CNN):
+        return f"{spec.dtype} images"
+    from gradlab.train.kernel import is_wide
+
+    assert isinstance(spec.model, MLP)
+    wide = is_wide(spec.model.widths(spec.task.inputs, spec.task.outputs))
+    return f"{spec.dtype} wide" if wide else spec.dtype
+
+
+def load(kernels: Sequence[str]) -> None:
+    """Compile fused kernels, or load what was compiled before.
 
     Args:
-        dtypes: "float32", "float64".
+        kernels: "float32", "float64", or these with " wide" for wide multilayer perceptrons, or with " images" for
+            convolutional networks.
     """
-    if dtypes:
-        from gradlab.train import kernel
+    for name in kernels:
+        dtype, _, kind = name.partition(" ")
+        if kind == "images":
+            from gradlab.train.kernel.images import compile_images
 
-        for dtype in dtypes:
-            kernel.compile(dtype)
+            compile_images(dtype)
+        else:
+            from gradlab.train import kernel
+
+            kernel.compile(dtype, wide=kind == "wide")
 
 
 def _watch(coordinator: int) -> None:
@@ -78,11 +102,20 @@ def work(
 
     Returns:
         The states there, what was recorded on the way, and the seconds it took.
+
+    Raises:
+        Lost: Data that the fleet names are not on the shelf any more.
+        MemoryError: There is not enough memory, whatever library noticed it.
     """
     if advance is None:
         from gradlab.train.advance import advance
     begun = time.perf_counter()
-    after, traces = advance(fleet, states, until)
+    try:
+        after, traces = advance(fetched(fleet), states, until)
+    except Exception as error:
+        if isinstance(error, MemoryError) or not short_of_memory(error):
+            raise
+        raise MemoryError(str(error)) from error
     return after, traces, time.perf_counter() - begun
 
 

@@ -17,12 +17,15 @@ from gradlab.judge.data import Data, Values
 from gradlab.judge.evidence import Array, Evidence, nothing
 from gradlab.judge.finding import Finding
 from gradlab.judge.proportion import clopper_pearson, share_at_least
-from gradlab.judge.words import bracket, digits, percent
+from gradlab.judge.words import bracket, digits, percent, said
 from gradlab.study.kinds import Correlates, Peaks, Trend
 from gradlab.study.quantity import Quantity
 from gradlab.study.select import select
 
 __all__ = ["correlates", "peaks", "trend"]
+
+_TOLD = 6
+"""The medians of up to so many levels are told one by one."""
 
 
 def correlates(test: Correlates, data: Data, alpha: float) -> list[Finding]:
@@ -232,11 +235,7 @@ def _along_factor(test: Trend, ladder: _Ladder, data: Data) -> Finding:
     evidence, tau = _strict(samples, together) if test.strict else _overall(samples, together)
     medians = [float(np.median(each.values)) for each in samples]
     turns = np.sign(np.diff(medians))
-    warnings = (
-        ("the medians are not monotone: " + ", ".join(digits(m) for m in medians),)
-        if (turns.min() < 0 < turns.max())
-        else ()
-    )
+    warnings = (_bent(test, ladder, medians),) if turns.min() < 0 < turns.max() else ()
     up = test.word == "rises"
     if test.strict:
         name = "every step, intersection-union of " + ("sign tests" if together else "permutation tests")
@@ -260,8 +259,7 @@ def _along_factor(test: Trend, ladder: _Ladder, data: Data) -> Finding:
         evidence=evidence,
         test=name,
         null=null,
-        sentence=f"along {test.along} ({', '.join(ladder.levels)}) median {test.quantity} is "
-        f"{', '.join(digits(m) for m in medians)} (tau {digits(tau)})",
+        sentence=f"{_climbed(test, ladder, medians)} (tau {digits(tau)})",
         n=tuple(len(each) for each in samples),
         needed_for=sign.smallest_n,
         needed_against=lambda rate: sign.smallest_n(rate / factor),
@@ -270,6 +268,31 @@ def _along_factor(test: Trend, ladder: _Ladder, data: Data) -> Finding:
         paired=together,
         shares={name: dict(each.counts) for name, each in zip(ladder.names, samples, strict=True)},
         warnings=warnings,
+    )
+
+
+def _climbed(test: Trend, ladder: _Ladder, medians: Sequence[float]) -> str:
+    """The medians along a factor; of many levels the first and the last."""
+    told = [said(test.quantity, median) for median in medians]
+    if len(told) <= _TOLD:
+        return f"along {test.along} ({', '.join(ladder.levels)}) median {test.quantity} is {', '.join(told)}"
+    first, last = ladder.levels[0], ladder.levels[-1]
+    return (
+        f"along {len(told)} levels of {test.along} median {test.quantity} goes from {told[0]} ({first}) "
+        f"to {told[-1]} ({last})"
+    )
+
+
+def _bent(test: Trend, ladder: _Ladder, medians: Sequence[float]) -> str:
+    """That medians are not monotone; of many levels, where they turn back the farthest."""
+    if len(medians) <= _TOLD:
+        return "the medians are not monotone: " + ", ".join(said(test.quantity, m) for m in medians)
+    steps = np.diff(medians) * (1 if test.word == "rises" else -1)
+    back = int(steps.argmin())
+    return (
+        f"the medians of {test.quantity} are not monotone: they turn back in {int((steps < 0).sum())} of "
+        f"{len(steps)} steps, the farthest from {ladder.levels[back]} ({said(test.quantity, medians[back])}) "
+        f"to {ladder.levels[back + 1]} ({said(test.quantity, medians[back + 1])})"
     )
 
 

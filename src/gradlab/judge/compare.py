@@ -12,9 +12,9 @@ from gradlab.judge.combine import two_sided_equivalence
 from gradlab.judge.data import Data, Values, paired
 from gradlab.judge.evidence import Array, Evidence
 from gradlab.judge.finding import Finding
-from gradlab.judge.words import bracket, compared, digits
+from gradlab.judge.words import apart, bracket, compared, digits, event_words, said
 from gradlab.study.kinds import Compare, Equal
-from gradlab.study.quantity import Quantity
+from gradlab.study.quantity import Event, Quantity
 from gradlab.study.select import Pair, pairs
 
 __all__ = ["Sides", "compare", "equal", "evidence_below"]
@@ -131,9 +131,10 @@ def _compare_at(test: Compare, pair: Pair, found: _Compared, data: Data, alpha: 
     effect = "median ratio" if sides.ratio else "median difference"
     if found.b is None:
         effect, value, interval = "median", float(np.median(sides.a)), sign.median_interval(sides.a, alpha)
-        sentence = f"median {test.quantity} of {found.first} is {digits(value)} {bracket(*interval)}"
+        bounds = f"[{said(test.quantity, interval[0])}, {said(test.quantity, interval[1])}]"
+        sentence = f"median {test.quantity} of {found.first} is {said(test.quantity, value)} {bounds}"
         sentence += f", against {found.second}"
-    sentence += _never(test.quantity, found)
+    sentence = (_nobody(test.quantity, found) or sentence) + _never(test.quantity, found)
     return Finding(
         setting=pair.setting,
         evidence=evidence,
@@ -177,16 +178,24 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
         evidence = two_sided_equivalence(sides.moved(**lower).below().negated(), sides.moved(**upper).below())
         value, interval = sides.typical(), sides.interval(alpha)
         needed = _power_of_equality(test, sides)
-        margin = f"a factor {digits(test.factor)}" if test.factor is not None else digits(test.within or 0.0)
+        within = test.within or 0.0
+        margin = (
+            f"a factor {digits(test.factor)}"
+            if test.factor is not None
+            else apart(test.quantity, within, 0, 0)[0]
+        )
+        much, bounds = f"{digits(value)} times", bracket(*interval)
+        if not sides.ratio:
+            much, bounds = apart(test.quantity, value, *interval)
+            much = f"{much} away from"
         findings.append(
             Finding(
                 setting=pair.setting,
                 evidence=evidence,
                 test="two one-sided " + ("sign tests" if sides.paired else "studentised permutation tests"),
                 null=f"{found.first} and {found.second} typically differ by exactly {margin}",
-                sentence=f"{test.quantity} of {found.first} is "
-                + f"{digits(value)} {'times' if sides.ratio else 'away from'} {_that(found.second)} "
-                f"{bracket(*interval)}; equal means within {margin}",
+                sentence=f"{test.quantity} of {found.first} is {much} {_that(found.second)} {bounds}; "
+                f"equal means within {margin}",
                 n=(len(found.a),) if sides.paired or found.b is None else (len(found.a), len(found.b)),
                 needed_for=sign.smallest_n,
                 needed_against=lambda rate: sign.smallest_n(rate / 2),
@@ -222,7 +231,7 @@ def _sides(
 ) -> _Compared:
     a = data.values(quantity, pair.a)
     if isinstance(than, float):
-        b, second, together = None, f"{digits(than)}", True
+        b, second, together = None, said(quantity, than), True
         left, right = a.values, np.full(len(a), than)
     elif other is not None or pair.b is None:
         b, second, together = data.values(other or quantity, pair.a), f"its {other}", True
@@ -275,6 +284,20 @@ def _left_out(shares: dict[str, dict[str, int]]) -> list[str]:
 def _that(second: str) -> str:
     """What is compared with: `its loss@600`, or `that of shallow`."""
     return second if second.startswith("its ") else f"that of {second}"
+
+
+def _nobody(quantity: Quantity, found: _Compared) -> str:
+    """That no run reaches a threshold, if none does: then there is nothing to compare."""
+    if (
+        quantity.reducer != "epochs_to"
+        or np.isfinite(found.sides.a).any()
+        or np.isfinite(found.sides.b).any()
+    ):
+        return ""
+    names = (
+        [found.first] if found.b is None or found.second.startswith("its ") else [found.first, found.second]
+    )
+    return f"no run of {' or '.join(names)} is seen to {event_words(Event(quantity=quantity))}"
 
 
 def _never(quantity: Quantity, found: _Compared) -> str:

@@ -9,6 +9,8 @@ from gradlab.errors import StudyError
 from gradlab.judge.data import Data
 from gradlab.judge.finding import Finding
 from gradlab.judge.words import digits
+from gradlab.model.cnn import CNN
+from gradlab.model.layers import Conv, Dense
 from gradlab.study.facts import Reference, parse_fact
 from gradlab.study.kinds import Fact
 from gradlab.study.select import select
@@ -68,6 +70,10 @@ def look_up(data: Data, reference: Reference) -> float:
         hidden: Sequence[int] | None = getattr(condition.spec.model, "hidden", None)
         if hidden is not None:
             return float(len(hidden) + (reference.name == "layers"))
+        if isinstance(condition.spec.model, CNN):
+            layers = condition.spec.model.resolved(condition.spec.task.shape, condition.spec.task.outputs)
+            weighted = sum(isinstance(layer, Conv | Dense) for layer in layers)
+            return float(weighted - (reference.name == "hidden_layers"))
     value: Any = condition.spec
     for part in reference.name.split("."):
         value = getattr(value, part, None)

@@ -6,7 +6,10 @@ import math
 
 from gradlab.study.quantity import Quantity, number_text
 
-__all__ = ["bracket", "compared", "digits", "event_words", "percent"]
+__all__ = ["apart", "bracket", "compared", "digits", "event_words", "percent", "said"]
+
+_RATES = frozenset({"accuracy", "accuracy_gap"})
+"""Shares of examples: told in per cent, their differences in percentage points."""
 
 
 def digits(value: float) -> str:
@@ -58,6 +61,36 @@ def percent(share: float) -> str:
     return f"{digits(100 * share)} %"
 
 
+def said(quantity: Quantity, value: float) -> str:
+    """A value of a quantity, accuracies in per cent.
+
+    Example:
+        >>> from gradlab.study.quantity import parse_quantity
+        >>> said(parse_quantity("accuracy.test"), 0.9837), said(parse_quantity("loss"), 0.12345)
+        ('98.4 %', '0.123')
+    """
+    return percent(value) if _is_rate(quantity) else digits(value)
+
+
+def apart(quantity: Quantity, value: float, low: float, high: float) -> tuple[str, str]:
+    """A difference between two values of a quantity, and its interval.
+
+    Example:
+        >>> from gradlab.study.quantity import parse_quantity
+        >>> apart(parse_quantity("accuracy"), 0.02, 0.01, 0.03)
+        ('2 percentage points', '[1, 3]')
+    """
+    if _is_rate(quantity):
+        return f"{digits(100 * value)} percentage points", bracket(100 * low, 100 * high)
+    return digits(value), bracket(low, high)
+
+
+def _is_rate(quantity: Quantity) -> bool:
+    return (
+        quantity.name in _RATES and not quantity.is_epoch and quantity.reducer not in {"slope", "roughness"}
+    )
+
+
 def compared(
     quantity: Quantity, a: str, b: str, value: float, interval: tuple[float, float], *, ratio: bool
 ) -> str:
@@ -78,8 +111,10 @@ def compared(
     low, high = interval
     if not ratio:
         if value < 0:
-            return f"{subject} {digits(-value)} {lower} than {b} {bracket(-high, -low)}"
-        return f"{subject} {digits(value)} {higher} than {b} {bracket(low, high)}"
+            much, bounds = apart(quantity, -value, -high, -low)
+            return f"{subject} {much} {lower} than {b} {bounds}"
+        much, bounds = apart(quantity, value, low, high)
+        return f"{subject} {much} {higher} than {b} {bounds}"
     if math.isinf(value) or value == 0:
         return (
             f"{subject} {higher if value > 0 else lower} than {b} by no finite factor: one side mostly fails"
@@ -132,4 +167,5 @@ def event_words(event: object) -> str:
 
 def _goal(quantity: Quantity) -> str:
     article = "an" if quantity.trace[0] in "aeiou" else "a"
-    return f"{article} {quantity.trace} of {number_text(quantity.threshold or 0.0)}"
+    threshold = quantity.threshold or 0.0
+    return f"{article} {quantity.trace} of {percent(threshold) if quantity.name in _RATES else number_text(threshold)}"

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LOSS_TOLERANCE", "SPREAD_TOLERANCE", "constant_loss", "predicts_constant"]
+__all__ = ["LOSS_TOLERANCE", "SPREAD_TOLERANCE", "constant_loss", "predicts_constant", "spreads"]
 
 LOSS_TOLERANCE: Final = 1e-4
 """How far the loss may be from the best constant's, as a share of that."""
@@ -58,6 +58,21 @@ def predicts_constant(loss: float, outputs: NDArray[Any], targets: NDArray[Any])
         (True, False)
     """
     best = constant_loss(targets)
-    spread = 1.0 if targets.dtype.kind == "i" else float(np.ptp(targets, axis=0).max())
     near = abs(loss - best) <= LOSS_TOLERANCE * best
-    return bool(near and np.ptp(outputs, axis=0).max() <= SPREAD_TOLERANCE * spread)
+    return near and not spreads(outputs, targets)
+
+
+def spreads(outputs: NDArray[Any], targets: NDArray[Any]) -> bool:
+    """Whether outputs differ from example to example, by more than `SPREAD_TOLERANCE` of what the targets do.
+
+    Outputs that spread on some of the examples spread on all, so that a few may be enough to tell.
+
+    Args:
+        outputs: `[m, out]` on some or all of the training inputs.
+        targets: Numbers `[n, out]` or labels `[n]` of all.
+
+    Returns:
+        Whether they do.
+    """
+    spread = 1.0 if targets.dtype.kind == "i" else float(np.ptp(targets, axis=0).max())
+    return bool(np.ptp(outputs, axis=0).max() > SPREAD_TOLERANCE * spread)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["dead_layer", "dead_units"]
 
 
-def dead_units(rectified: Sequence[NDArray[Any]], units: int) -> float:
+def dead_units(alive: Sequence[NDArray[Any]], units: int) -> float:
     """The share of hidden units that are zero on every input.
 
     Args:
-        rectified: For each rectified layer its activations `[n, width]` on the training inputs.
+        alive: For each rectified layer which of its units, `bool[units]`, are above zero on some input.
         units: Number of hidden units of any activation.
 
     Returns:
@@ -23,20 +23,20 @@ def dead_units(rectified: Sequence[NDArray[Any]], units: int) -> float:
 
     Example:
         >>> import numpy as np
-        >>> dead_units([np.array([[0.0, 1.0], [0.0, 0.0]])], units=2)
+        >>> dead_units([np.array([False, True])], units=2)
         0.5
     """
-    dead = sum(int((layer == 0).all(axis=0).sum()) for layer in rectified)
+    dead = sum(int((~layer).sum()) for layer in alive)
     return dead / units if units else 0.0
 
 
-def dead_layer(rectified: Sequence[NDArray[Any]]) -> bool:
+def dead_layer(alive: Sequence[NDArray[Any]]) -> bool:
     """Whether all units of some layer are dead, so that the output no longer depends on the input.
 
     Args:
-        rectified: For each rectified layer its activations `[n, width]` on the training inputs.
+        alive: For each rectified layer which of its units, `bool[units]`, are above zero on some input.
 
     Returns:
         Whether there is such a layer; no gradient reaches the weights before it.
     """
-    return any(bool((layer == 0).all()) for layer in rectified)
+    return any(not layer.any() for layer in alive)

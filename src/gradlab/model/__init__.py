@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from gradlab.component import one_of
+from gradlab.model.cnn import CNN
 from gradlab.model.initial import After, Default, TorchStream
 from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.model.size import equal_size
 
 __all__ = [
+    "CNN",
     "INITIALS",
     "MLP",
     "MODELS",
@@ -23,10 +25,10 @@ __all__ = [
     "equal_size",
 ]
 
-MODELS = (MLP, Module)
+MODELS = (MLP, CNN, Module)
 """Every kind of model."""
 
-Model = Annotated[MLP | Module, one_of(*MODELS)]
+Model = Annotated[MLP | CNN | Module, one_of(*MODELS)]
 INITIALS = (Default, TorchStream, After)
 """Every kind of first weights."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from gradlab.component import Component
+from gradlab.model.layers import Dense, Shape, Tensor, multiplications, tensors
 
 __all__ = ["MLP", "Activation"]
 
@@ -79,14 +81,36 @@ class MLP(Component):
         """Whether runs must stay in this process."""
         return False
 
+    @property
+    def drops(self) -> bool:
+        """Whether training draws from the `dropout` seed."""
+        return False
+
     def widths(self, inputs: int, outputs: int) -> tuple[int, ...]:
         """All widths, input and output included."""
         return (inputs, *self.hidden, outputs)
 
-    def parameters(self, inputs: int, outputs: int) -> int:
-        """Number of weights and biases."""
-        widths = self.widths(inputs, outputs)
+    def resolved(self, shape: Shape, outputs: int) -> tuple[Dense, ...]:
+        """The layers from the input on, for examples of a shape, which are taken flat."""
+        widths = self.widths(math.prod(shape), outputs)
+        last = len(widths) - 1
+        return tuple(
+            Dense(f"fc{k}", (before,), (after,), active=k < last)
+            for k, (before, after) in enumerate(pairwise(widths), 1)
+        )
+
+    def tensors(self, shape: Shape, outputs: int) -> list[Tensor]:
+        """The trainable arrays in the order of flat weights, which is the order of construction."""
+        return tensors(self.resolved(shape, outputs))
+
+    def parameters(self, inputs: int | Shape, outputs: int) -> int:
+        """Number of weights and biases for examples of a width or shape."""
+        widths = self.widths(inputs if isinstance(inputs, int) else math.prod(inputs), outputs)
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+
+    def multiplications(self, shape: Shape, outputs: int) -> int:
+        """Multiplications in the products of weights and activations of a forward pass of one example."""
+        return multiplications(self.resolved(shape, outputs))
 
     def label(self) -> str:
         """The hidden widths, as in `mlp-5-10-5`; `linear` where there are none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from pydantic import PrivateAttr, field_validator
@@ -77,6 +78,11 @@ class Module(Component):
         """Whether runs must stay in the process that defined the class."""
         return self.source.in_process
 
+    @property
+    def drops(self) -> bool:
+        """Whether training may draw from the `dropout` seed."""
+        return True
+
     def build(self) -> Any:
         """A new network, drawn from torch's global generator.
 
@@ -102,9 +108,13 @@ class Module(Component):
             torch.manual_seed(seed)
             return self.build()
 
-    def parameters(self, inputs: int, outputs: int) -> int:
+    def parameters(self, inputs: int | tuple[int, ...], outputs: int) -> int:
         """Number of trainable numbers; the sizes are the module's own affair."""
         return sum(p.numel() for p in self.built_at(0).parameters() if p.requires_grad)
+
+    def multiplications(self, shape: tuple[int, ...], outputs: int) -> int:
+        """Multiplications in the matrix products and convolutions of a forward pass of one example."""
+        return _multiplications(self, shape)
 
     def label(self) -> str:
         """The name of the class."""
@@ -122,6 +132,17 @@ class Module(Component):
     def canonical(self) -> dict[str, Any]:
         """The tree that identity hashes: the declaration and the network's first state."""
         return self.tree() | {"state": _state_hash(self.built_at(0))}
+
+
+@lru_cache(maxsize=64)
+def _multiplications(model: Module, shape: tuple[int, ...]) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network = model.built_at(0).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops() // 2  # a multiplication and an addition each
 
 
 def _describe(value: object) -> Any:

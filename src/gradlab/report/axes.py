@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,9 @@ Node = dict[str, Any]
 
 BEFORE_FIRST = 0.5
 """Where epoch 0 stands on a logarithmic axis, which has no zero."""
+
+FEW_EPOCHS = 20
+"""Up to so many epochs stand on a linear axis."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,8 @@ class Axis:
 
 
 def epoch_axis(last: int, size: Size, *, title: str = "epoch", first: float = BEFORE_FIRST) -> Axis:
-    """The axis of epochs: logarithmic, with epoch 0 at its left edge; linear for a handful of epochs."""
-    if last < 10:
+    """The axis of epochs: logarithmic, with epoch 0 at its left edge; linear for a few epochs."""
+    if last <= FEW_EPOCHS:
         step = max(1, last // 5)
         ticks = tuple(float(tick) for tick in range(0, last + 1, step))
         return Axis(0.0, float(max(last, 1)), False, ticks, tuple(count(int(tick)) for tick in ticks), title)
@@ -187,7 +190,13 @@ def _fine_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def value_axis(
-    values: Sequence[float] | NDArray[np.float64], title: str, *, log: bool | None = None, pad: float = 0.06
+    values: Sequence[float] | NDArray[np.float64],
+    title: str,
+    *,
+    log: bool | None = None,
+    pad: float = 0.06,
+    tick: Callable[[float], str] | None = None,
+    ends: tuple[float, float] | None = None,
 ) -> Axis:
     """An axis that holds all finite values.
 
@@ -196,6 +205,8 @@ def value_axis(
         title: The quantity and its unit.
         log: Whether it is logarithmic; by default where all values are positive and span more than a factor 5.
         pad: Room at both ends, as a share of the length.
+        tick: How ticks of a linear axis are written; three digits otherwise.
+        ends: What no tick of a linear axis lies beyond.
 
     Returns:
         The axis; from 0 to 1 where nothing is finite.
@@ -212,14 +223,10 @@ def value_axis(
     low, high = float(finite.min()), float(finite.max())
     room = (high - low) * pad if high > low else abs(high) * 0.1 or 1.0
     ticks = _even_ticks(low - room, high + room)
-    return Axis(
-        low - room,
-        high + room,
-        False,
-        ticks,
-        tuple(number(tick, 3, typographic=True) for tick in ticks),
-        title,
-    )
+    if ends is not None:
+        ticks = tuple(each for each in ticks if ends[0] <= each <= ends[1])
+    names = tuple(tick(each) if tick else number(each, 3, typographic=True) for each in ticks)
+    return Axis(low - room, high + room, False, ticks, names, title)
 
 
 def _log_axis(low: float, high: float, title: str, pad: float) -> Axis:

@@ -16,6 +16,8 @@ from gradlab.report.figures.scatter import Cloud, scatter
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import Row, strips
 from gradlab.report.numbers import number
+from gradlab.report.scales import scale_of
+from gradlab.report.sweeps import size_of_claim
 from gradlab.report.view import ResultView
 from gradlab.report.words import capital, event_words, quantity_words, trace_name
 from gradlab.study.quantity import GrammarError, Quantity
@@ -94,6 +96,8 @@ def _figure(result: ResultView, test: Any, grid: Mapping[str, Any], name: str) -
         case "trend" if test.along == "epoch":
             among = select(test.a, grid).names
             return _within_runs(result, test.quantity, None, among, name)
+        case "trend" | "peaks" if test.along == "model" and source.sweep(result):
+            return size_of_claim(result, test.quantity, name)
         case "trend" | "peaks":
             return _strip(result, test.quantity, select(test.a, grid).names, name)
         case _:
@@ -129,7 +133,7 @@ def strip_figure(
     reference: float | None = None,
 ) -> Figure:
     """Dots per run for any quantity; the title gives the medians."""
-    epochs = wanted.is_epoch
+    epochs, scale = wanted.is_epoch, scale_of(wanted)
     looks = source.looks(result)
     lane = "never" if epochs else "diverged"
     notes: list[str] = []
@@ -138,16 +142,24 @@ def strip_figure(
     if any(row.published for row in rows):
         notes.append("diamond: published value")
     if reference is not None:
-        notes.append(f"dashed: {number(reference, typographic=True)}, named in the claim")
+        notes.append(f"dashed: {scale.write(reference)}, named in the claim")
     undefined = sum(int(np.isnan(row.values).sum()) for row in rows)
     if undefined:
         notes.append(f"{undefined} runs have no value and are not drawn")
     return Figure(
         name,
-        findings.valued(rows, what, epochs=epochs),
+        findings.valued(rows, what, scale.write),
         "; ".join([_DOTS, *notes]),
         draw=lambda size, tables: strips(
-            rows, looks, size, tables, title=what, epochs=epochs, lane=lane, reference=reference
+            rows,
+            looks,
+            size,
+            tables,
+            title=what,
+            scale=scale,
+            epochs=epochs,
+            lane=lane,
+            reference=reference,
         ),
     )
 
@@ -250,7 +262,16 @@ def _cloud(result: ResultView, first: Any, second: Any, among: Sequence[str], na
         name,
         f"{capital(y_title)} and {x_title}: {said}",
         subtitle,
-        draw=lambda size, tables: scatter(clouds, looks, size, tables, x_title=x_title, y_title=y_title),
+        draw=lambda size, tables: scatter(
+            clouds,
+            looks,
+            size,
+            tables,
+            x_title=x_title,
+            y_title=y_title,
+            x_scale=scale_of(first),
+            y_scale=scale_of(second),
+        ),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gradlab.report.claim_figures import slug
 from gradlab.report.claim_words import claim_words
-from gradlab.report.numbers import count, interval, number, p_value, percent, plural
+from gradlab.report.numbers import count, interval, number, p_value, percent, plural, points
+from gradlab.report.scales import PLAIN, scale_of
 from gradlab.report.view import ResultView, VerdictView
 from gradlab.report.words import capital
 
@@ -159,14 +160,22 @@ def _entry(verdict: VerdictView, kind: str) -> Entry:
 def _effect(verdict: VerdictView) -> str:
     if verdict.value is None or math.isnan(verdict.value):
         return f"{len(verdict.parts)} parts" if len(verdict.parts) > 1 else ""
-    write = percent if _is_share(verdict) else number
-    return f"{verdict.effect} {write(verdict.value)}".strip()
+    return f"{verdict.effect} {_writer(verdict)(verdict.value)}".strip()
 
 
 def _interval(verdict: VerdictView) -> str:
-    if verdict.interval is None or not _is_share(verdict):
-        return interval(verdict.interval)
-    return "[" + ", ".join(percent(bound) for bound in verdict.interval) + "]"
+    return interval(verdict.interval, write=_writer(verdict))
+
+
+def _writer(verdict: VerdictView) -> Callable[[float], str]:
+    """How an effect is written: shares in per cent, differences of accuracies in points."""
+    if _is_share(verdict):
+        return percent
+    looked_at = getattr(verdict.claim.test, "quantity", None)
+    scale = scale_of(looked_at) if looked_at is not None else PLAIN
+    if verdict.effect == "median" and scale.log is False:
+        return scale.table
+    return points if verdict.effect == "median difference" and scale.log is False else number
 
 
 def _is_share(verdict: VerdictView) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from gradlab.report.figures.fits import Fit
 from gradlab.report.figures.lines import Line
 from gradlab.report.figures.shares import Proportion
 from gradlab.report.figures.strips import Row
-from gradlab.report.numbers import count, epoch, number
+from gradlab.report.numbers import count, epoch, number, rate
 from gradlab.report.summary import median
 from gradlab.report.view import SeriesView
 from gradlab.report.words import capital, listed
 
-__all__ = ["correlation", "counted", "ended", "fitted", "passed", "shared", "valued"]
+__all__ = ["correlation", "counted", "ended", "fitted", "memorised", "passed", "shared", "sized", "valued"]
 
 _LEVEL = 1.1
 
@@ -34,60 +34,71 @@ def _times(ratio: float) -> str:
     return f"{number(ratio, 2)} times"
 
 
-def ended(shown: Sequence[Line], what: str, *, low_is_good: bool = True) -> str:
+def ended(
+    shown: Sequence[Line],
+    what: str,
+    *,
+    low_is_good: bool = True,
+    write: Callable[[float], str] = _value,
+) -> str:
     """Who ends lowest (or highest), and by how much.
 
     Args:
-        shown: Curves; held-out ones are not looked at.
+        shown: Curves of one split.
         what: The quantity in words.
         low_is_good: Whether the lowest is named first.
+        write: How a value is written.
 
     Returns:
         As in "deep ends lowest: median training loss 4.92×10⁻⁴, shallow 2.3 times higher".
     """
-    solid = [line for line in shown if not line.split]
-    last = {_plain(line.condition): _last(line) for line in solid}
+    last = {_plain(line.condition): _last(line, low_is_good) for line in shown}
     if not last:
         return f"No {what} was recorded"
     if len(last) == 1:
-        (line,) = solid
+        (line,) = shown
         what = what if line.curves.n == 1 else f"median {what}"
-        first, end = float(line.curves.median[0]), _last(line)
+        first, end = float(line.curves.median[0]), _last(line, low_is_good)
         if not np.isfinite(end):
             return "Half of the runs or more diverge"
         if first > 0 and end > 0 and max(first, end) > _LEVEL * min(first, end):
             verb = "falls" if end < first else "rises"
-            return f"The {what} {verb} from {_value(first)} to {_value(end)}"
-        return f"The {what} ends at {_value(end)}, about where it began"
+            return f"The {what} {verb} from {write(first)} to {write(end)}"
+        return f"The {what} ends at {write(end)}, about where it began"
     order = sorted(last, key=lambda name: last[name] if low_is_good else -last[name])
     best, worst = order[0], order[-1]
     if not np.isfinite(last[best]):
         return "In every condition half of the runs or more diverge"
-    said = f"{best} ends {'lowest' if low_is_good else 'highest'}, at a median {what} of {_value(last[best])}"
+    said = f"{best} ends {'lowest' if low_is_good else 'highest'}, at a median {what} of {write(last[best])}"
     if not np.isfinite(last[worst]):
         return f"{said}; half of the {worst} runs or more diverge"
     if last[best] > 0:
         ratio = max(last[worst] / last[best], last[best] / last[worst]) if last[worst] > 0 else np.inf
-        if ratio < _LEVEL:
-            return f"{listed(order)} end level, at a median {what} of about {_value(last[best])}"
+        if ratio < _LEVEL and low_is_good:
+            return f"{listed(order)} end level, at a median {what} of about {write(last[best])}"
         if low_is_good and np.isfinite(ratio):
             return f"{said}; {worst} ends {_times(ratio)} higher"
-    return f"{said}; {worst} ends at {_value(last[worst])}"
+    return f"{said}; {worst} ends at {write(last[worst])}"
 
 
-def _last(line: Line) -> float:
-    """The last median; infinite where more than half of the runs had diverged by then."""
+def _last(line: Line, low_is_good: bool) -> float:
+    """The last median; infinitely bad where more than half of the runs had diverged by then."""
     value = float(line.curves.median[-1])
-    return float("inf") if np.isnan(value) else value
+    worst = float("inf") if low_is_good else -float("inf")
+    return worst if np.isnan(value) else value
 
 
-def passed(rows: Sequence[Row], threshold: float, what: str) -> str:
-    """Who gets under a threshold first, and who does not.
+def passed(rows: Sequence[Row], at: str, what: str) -> str:
+    """Who gets to a threshold first, and who does not.
+
+    Args:
+        rows: Epochs at which the runs passed it.
+        at: The threshold as it is written.
+        what: The quantity in words.
 
     Returns:
         As in "medium is first under 10⁻³ (median epoch 798); shallow never in 12 of 20 runs".
     """
-    at = _value(threshold)
     middle = {_plain(row.condition): median(row.values) for row in rows}
     never = {_plain(row.condition): (int(np.isinf(row.values).sum()), len(row.values)) for row in rows}
     reached = sorted(
@@ -109,19 +120,64 @@ def passed(rows: Sequence[Row], threshold: float, what: str) -> str:
     return said + (f"; never in {listed(missing)}" if missing else "")
 
 
-def valued(rows: Sequence[Row], what: str, *, epochs: bool = False) -> str:
+def valued(rows: Sequence[Row], what: str, write: Callable[[float], str] = _value) -> str:
     """The medians of what a claim compares.
 
     Returns:
         As in "Median final training loss: deep 4.92×10⁻⁴, shallow 1.12×10⁻³".
     """
-    write = epoch if epochs else _value
     said = [f"{_plain(row.condition)} {write(median(row.values))}" for row in rows[:5]]
     if len(rows) > 5:
         said = [*said[:2], "…", said[-1]]
     if len(rows) == 1:
         return f"Median {what}: {write(median(rows[0].values))}"
     return f"Median {what}: {', '.join(said)}"
+
+
+def memorised(shown: Sequence[Line], guessing: float, passage: float) -> str:
+    """How far random labels are fitted.
+
+    Args:
+        shown: Training accuracies of one condition or several.
+        guessing: The accuracy of guessing.
+        passage: The median epoch at which the first condition passes 99 %; infinite for never.
+
+    Returns:
+        As in "Random labels are fitted: training accuracy passes 99 % at epoch 143 in the median run".
+    """
+    last = [_last(line, low_is_good=False) for line in shown]
+    best = int(np.argmax(last))
+    run = "the run" if shown[best].curves.n == 1 else "the median run"
+    which = f" of {_plain(shown[best].condition)}" if len(shown) > 1 else ""
+    if np.isfinite(passage):
+        return f"Random labels are fitted: training accuracy passes 99 % at epoch {epoch(passage)} in {run}{which}"
+    if not np.isfinite(last[best]):
+        return "Half of the runs or more diverge"
+    at = int(shown[best].curves.epochs[-1])
+    said = f"After {count(at)} epochs {run}{which} gives {rate(last[best])} of the images their random label"
+    return f"{said} (guessing: {rate(guessing)})"
+
+
+def sized(
+    sizes: Sequence[int], series: Mapping[str, Sequence[float]], what: str, write: Callable[[float], str]
+) -> str:
+    """How a quantity goes with the size of the network.
+
+    Args:
+        sizes: Parameter counts, the smallest first.
+        series: Medians at these sizes, by how they were measured.
+        what: The quantity in words.
+        write: How a value is written.
+
+    Returns:
+        As in "From 15,958 to 317,298 parameters the loss goes from 0.281 to 0.083 (training) and from 0.284 to
+        0.102 (test)".
+    """
+    said = [
+        f"from {write(values[0])} to {write(values[-1])}" + (f" ({name})" if name else "")
+        for name, values in series.items()
+    ]
+    return f"From {count(sizes[0])} to {count(sizes[-1])} parameters the {what} goes {listed(said)}"
 
 
 def fitted(shown: Sequence[Fit]) -> str:

@@ -6,13 +6,16 @@
 | on figures | 4.92×10⁻⁴ |
 | an interval | [0.41, 0.87] |
 | a share | 60 % |
+| an accuracy | 98.37 % |
 | a time | 1 min 12 s |
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from gradlab.units import NOTHING, duration
 
 __all__ = [
     "count",
@@ -23,11 +26,12 @@ __all__ = [
     "p_value",
     "percent",
     "plural",
+    "points",
     "power",
+    "rate",
     "share",
 ]
 
-NOTHING = "–"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 0.01, 1e6
 
@@ -135,6 +139,30 @@ def percent(value: float | None) -> str:
     return f"{hundred:.{digits}f} %"
 
 
+def rate(value: float | None) -> str:
+    """An accuracy in per cent with two decimals, as published ones are; exact 0 and 1 have none.
+
+    Example:
+        >>> rate(0.9837), rate(0.1), rate(1.0), rate(None)
+        ('98.37 %', '10.00 %', '100 %', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{100 * value:.0f} %" if value in {0.0, 1.0} else f"{100 * value:.2f} %"
+
+
+def points(value: float | None) -> str:
+    """A difference of accuracies in percentage points.
+
+    Example:
+        >>> points(0.0102), points(-0.0003)
+        ('1.02 points', '−0.03 points')
+    """
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{100 * value:.2f} points".replace("-", "−")
+
+
 def share(hits: int, total: int) -> str:
     """A share of runs with its counts.
 
@@ -145,8 +173,23 @@ def share(hits: int, total: int) -> str:
     return f"{count(hits)} of {count(total)}" + (f" ({percent(hits / total)})" if total else "")
 
 
-def interval(bounds: Sequence[float] | None, *, epochs: bool = False, typographic: bool = False) -> str:
+def interval(
+    bounds: Sequence[float] | None,
+    *,
+    epochs: bool = False,
+    typographic: bool = False,
+    write: Callable[[float], str] | None = None,
+) -> str:
     """An interval in brackets.
+
+    Args:
+        bounds: Its ends; `None` where there is none.
+        epochs: Whether they are epochs.
+        typographic: Whether powers of ten are written as on figures.
+        write: How to write an end, if neither of these.
+
+    Returns:
+        The text.
 
     Example:
         >>> interval((0.412, 0.8739)), interval((1200, float("inf")), epochs=True)
@@ -156,7 +199,10 @@ def interval(bounds: Sequence[float] | None, *, epochs: bool = False, typographi
     """
     if bounds is None:
         return ""
-    low, high = (epoch(bound) if epochs else number(bound, typographic=typographic) for bound in bounds)
+    if write is None:
+        low, high = (epoch(bound) if epochs else number(bound, typographic=typographic) for bound in bounds)
+    else:
+        low, high = (write(bound) for bound in bounds)
     return f"[{low}, {high}]"
 
 
@@ -168,22 +214,3 @@ def p_value(value: float | None) -> str:
         ('0.031', '1.9e-6', '–')
     """
     return number(value, 2)
-
-
-def duration(seconds: float | None) -> str:
-    """A time as one would say it.
-
-    Example:
-        >>> duration(72), duration(0.0341), duration(3.21), duration(5400), duration(200000)
-        ('1 min 12 s', '34 ms', '3.2 s', '1 h 30 min', '2 d 7 h')
-    """
-    if seconds is None or not math.isfinite(seconds):
-        return NOTHING
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f}".rstrip("0").rstrip(".") + " s"
-    whole = round(seconds)
-    units = (("d", whole // 86400), ("h", whole // 3600 % 24), ("min", whole // 60 % 60), ("s", whole % 60))
-    first = next(index for index, (_, amount) in enumerate(units) if amount)
-    return " ".join(f"{amount} {unit}" for unit, amount in units[first : first + 2] if amount)

@@ -128,6 +128,8 @@ def save(result: ResultView, path: str | Path, *, home: str = "") -> Path:
 
 def _key(result: ResultView) -> list[Style]:
     """The conditions' colours and markers, where names do not fit at the ends of lines."""
+    if source.sweep(result):
+        return []
     looks = list(source.looks(result).values())
     return looks if len(looks) > _LABELLED or any(len(style.name) > _LETTERS for style in looks) else []
 

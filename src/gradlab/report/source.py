@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from gradlab.report.figures.fits import Fit
 from gradlab.report.figures.lines import Line, Mark
 from gradlab.report.figures.strips import Row
-from gradlab.report.numbers import count, number, plural
+from gradlab.report.numbers import count, plural
 from gradlab.report.palette import Style, styles
+from gradlab.report.scales import scale_of
 from gradlab.report.summary import curves
 from gradlab.report.view import ConditionView, ResultView, SampleView, SeriesView
-from gradlab.report.words import quantity
+from gradlab.report.words import quantity, trace_name
 from gradlab.study.quantity import GrammarError
 
 __all__ = [
     "budget_words",
+    "companions",
     "conditions",
     "ends",
     "fits",
+    "guessing",
     "lines",
     "looks",
     "marks",
@@ -31,9 +34,15 @@ __all__ = [
     "rows",
     "sample",
     "series",
+    "solid",
+    "sweep",
     "traces",
 ]
 
+_COMPANIONS = ("running", "test", "test_training_mode", "validation", "augmented", "last_batch")
+"""What shares an axis with a full pass; the sum of batch losses has one of its own."""
+_SIZES = 5
+"""So many networks of different size or more make a sweep."""
 _ABSENT = (KeyError, LookupError, ValueError, GrammarError)
 
 
@@ -87,29 +96,49 @@ def ends(result: ResultView, condition: str, replicates: NDArray[np.int64]) -> l
     return [table.get(int(replicate), "done") for replicate in replicates]
 
 
+def solid(result: ResultView, name: str) -> str:
+    """The recorded series of a quantity that is drawn solid.
+
+    The full pass over the training set; where that was not recorded, what was measured while training, and
+    else the first that there is.
+    """
+    recorded = [trace for trace in traces(result) if trace.partition(".")[0] == name]
+    preferred = [trace for trace in (name, f"{name}.running", f"{name}.last_batch") if trace in recorded]
+    return next(iter(preferred or recorded), name)
+
+
+def companions(result: ResultView, name: str) -> list[str]:
+    """The other recorded series of a quantity that share an axis with the one drawn solid."""
+    first = solid(result, name)
+    recorded = [trace for trace in traces(result) if trace.startswith(f"{name}.") and trace != first]
+    return [f"{name}.{split}" for split in _COMPANIONS if f"{name}.{split}" in recorded]
+
+
 def lines(result: ResultView, trace: str) -> list[Line]:
-    """The curves of a recorded quantity, training set first, then held-out sets of the same quantity."""
+    """The curves of a recorded quantity, the training set first, then whatever was measured besides."""
     found: list[Line] = []
-    held_out = [other for other in traces(result) if other.startswith(f"{trace}.")]
-    for recorded in (trace, *held_out):
+    first = solid(result, trace)
+    for recorded in (first, *companions(result, trace)):
         for name in names(result):
             raw = series(result, recorded, name)
             drawn = curves(raw, ends(result, name, raw.replicates)) if raw is not None else None
             if drawn is not None:
-                found.append(Line(name, drawn, recorded.removeprefix(trace).removeprefix(".")))
+                found.append(Line(name, drawn, "" if recorded == first else recorded.partition(".")[2]))
     return found
 
 
 def marks(result: ResultView, trace: str, last: int) -> list[Mark]:
-    """Published values of a recorded quantity that belong to an epoch within the horizon."""
+    """Published values of what is drawn as a quantity that belong to an epoch within the horizon."""
     found: list[Mark] = []
+    first = solid(result, trace)
+    drawn = {first, *companions(result, trace)}
     for item in result.study.published:
         try:
             wanted = quantity(item.quantity)
         except _ABSENT:
             continue
         if (
-            wanted.trace != trace
+            wanted.trace not in drawn
             or wanted.reducer not in {"", "final"}
             or item.condition not in names(result)
         ):
@@ -117,8 +146,11 @@ def marks(result: ResultView, trace: str, last: int) -> list[Mark]:
         at = wanted.at if isinstance(wanted.at, int) else declared_epochs(result)
         if at <= last and wanted.at != "best":
             note = f", {item.note}" if item.note else ""
-            text = f"published, {item.condition}: {number(item.value)} at epoch {count(at)}{note}"
-            found.append(Mark(item.condition, at, float(item.value), text))
+            value = scale_of(wanted).table(float(item.value))
+            what = "" if wanted.trace == first else f" ({trace_name(wanted.trace)})"
+            text = f"published, {item.condition}{what}: {value} at epoch {count(at)}{note}"
+            split = "" if wanted.trace == first else wanted.split
+            found.append(Mark(item.condition, at, float(item.value), text, split))
     return found
 
 
@@ -181,7 +213,8 @@ def horizon(result: ResultView) -> int:
 
 def declared_epochs(result: ResultView) -> int:
     """The horizon of the study as declared, which published final values belong to."""
-    return int(result.plan.declared.epochs)
+    declared: object = result.plan.declared.epochs
+    return declared if isinstance(declared, int) else horizon(result)
 
 
 def budget_words(result: ResultView) -> str:
@@ -195,14 +228,36 @@ def budget_words(result: ResultView) -> str:
     epochs, runs = horizon(result), replicates(result)
     if result.budget != "quick":
         return f"{result.budget} budget: {plural(epochs, 'epoch')}, {plural(runs, 'replicate')}"
+    full = declared_epochs(result)
     said = [
-        f"{count(epochs)} of {plural(int(declared.epochs), 'epoch')}"
-        if epochs != declared.epochs
-        else plural(epochs, "epoch"),
+        f"{count(epochs)} of {plural(full, 'epoch')}" if epochs < full else plural(epochs, "epoch"),
         f"{count(runs)} of {plural(int(declared.replicates), 'replicate')}"
         if runs != declared.replicates
         else plural(runs, "replicate"),
     ]
-    other = [key for key in declared.quick if key not in {"epochs", "replicates"}]
-    said += [f"{key} cut" for key in other]
+    cut = {key: value for key, value in declared.quick.items() if key not in {"epochs", "replicates"}}
+    for key, what in (("task.train", "training"), ("task.test", "test")):
+        if isinstance(many := cut.pop(key, None), int):
+            said.append(f"{count(many)} {what} examples")
+    said += [f"{key} {value}" if isinstance(value, int) else f"{key} cut" for key, value in cut.items()]
     return f"quick budget: {', '.join(said)}"
+
+
+def sweep(result: ResultView) -> dict[str, int]:
+    """Parameter counts of the conditions where the study goes through many sizes of network, else nothing.
+
+    Then sizes stand on an axis; so many curves over epochs could not be told apart.
+    """
+    shown = conditions(result)
+    sizes = {condition.name: int(result.parameters(condition.name)) for condition in shown}
+    by_model = all(set(condition.levels) == {"model"} for condition in shown)
+    return sizes if by_model and len(shown) >= _SIZES and len(set(sizes.values())) == len(shown) else {}
+
+
+def guessing(result: ResultView) -> float | None:
+    """The accuracy of guessing, where all training labels are random; `None` where there is something to learn."""
+    tasks: list[Any] = [getattr(condition.spec, "task", None) for condition in conditions(result)]
+    spoilt: list[Any] = [getattr(task, "corruption", None) for task in tasks]
+    if not tasks or any(getattr(each, "kind", "") != "random_labels" or each.fraction < 1 for each in spoilt):
+        return None
+    return 1.0 / int(tasks[0].outputs)

@@ -10,15 +10,18 @@ import numpy as np
 from gradlab.report import findings, source
 from gradlab.report.axes import Node, Size
 from gradlab.report.claim_figures import budgeted, slug
+from gradlab.report.curve_figures import curve, drawn, nothing, thinning
 from gradlab.report.figures.figure import Figure
 from gradlab.report.figures.fits import fits
-from gradlab.report.figures.lines import SINGLE_RUNS, Line, lines, run_bins
+from gradlab.report.figures.lines import lines
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import strips
 from gradlab.report.frame import Tables, stacked
-from gradlab.report.numbers import count, number, plural
+from gradlab.report.numbers import plural
+from gradlab.report.scales import scale_of
+from gradlab.report.sweeps import size_thumbnail, sweep_figures
 from gradlab.report.view import ResultView
-from gradlab.report.words import axis_name, capital, quantity, quantity_words, trace_name
+from gradlab.report.words import axis_name, capital, loss_of, quantity, quantity_words, trace_name
 
 __all__ = ["FLAGS", "flag_counts", "main_figure", "study_figures", "thumbnail"]
 
@@ -38,10 +41,10 @@ _NORMS = ("gradient_norm", "gradient_norm_batch", "gradient_norm_mean")
 
 def study_figures(result: ResultView) -> list[Figure]:
     """All figures of a study but those of its claims, the main one first."""
+    over_epochs = [] if source.sweep(result) else [*_gradients(result), *_others(result)]
     made = [
-        _losses(result),
-        *_gradients(result),
-        *_others(result),
+        *(sweep_figures(result) if source.sweep(result) else [_losses(result)]),
+        *over_epochs,
         *_fits(result),
         *_passages(result),
         *_flags(result),
@@ -51,93 +54,21 @@ def study_figures(result: ResultView) -> list[Figure]:
 
 
 def main_figure(result: ResultView, made: Sequence[Figure]) -> Figure:
-    """The figure that shows the answer: gradient norms where half of the claims are about them, else losses."""
+    """The figure that shows the answer: the one that most claims are about; the losses where that is open."""
+    drawn = [figure for figure in made if figure.draw]
     about = [q.name for verdict in result.verdicts for q in verdict.claim.test.quantities()]
-    gradients = [figure for figure in made if figure.name.startswith("gradient") and figure.draw]
+    gradients = [figure for figure in drawn if figure.name.startswith("gradient")]
     if gradients and sum(name in _NORMS for name in about) * 2 >= max(len(about), 1):
         return gradients[0]
-    return next((figure for figure in made if figure.draw), made[0])
+    accuracies = [figure for figure in drawn if figure.name in {"accuracy", "accuracy-sizes"}]
+    fit = source.guessing(result) is not None
+    if accuracies and (fit or about.count("accuracy") > about.count("loss")):
+        return accuracies[0]
+    return next(iter(drawn), made[0])
 
 
 def _losses(result: ResultView) -> Figure:
-    return _curve(result, "loss", height=(310, 250))
-
-
-def _curve(result: ResultView, trace: str, height: tuple[int, int]) -> Figure:
-    shown = source.lines(result, trace)
-    what = trace_name(trace)
-    if not shown:
-        return Figure(trace, capital(what), "", missing=_nothing(result, what))
-    last = source.horizon(result)
-    marks = source.marks(result, trace, last)
-    looks = source.looks(result)
-    title = axis_name(trace, _loss(result))
-    return Figure(
-        slug(trace),
-        findings.ended(shown, what, low_is_good=not trace.startswith(("accuracy", "tolerance"))),
-        _drawn(result, shown, what, diamonds=bool(marks)),
-        draw=lambda size, tables: lines(
-            shown,
-            looks,
-            size,
-            tables,
-            title=title,
-            height=height[0] if size.name == "wide" else height[1],
-            last=last,
-            marks=marks,
-        ),
-        note=_thinning(shown),
-    )
-
-
-def _loss(result: ResultView) -> str:
-    found = source.conditions(result)
-    return str(getattr(found[0].spec, "loss", "mse")) if found else "mse"
-
-
-def _nothing(result: ResultView, what: str) -> str:
-    """Why a figure is empty: not recorded, or no run came that far."""
-    states: dict[str, int] = {}
-    for name in source.names(result):
-        for state, many in result.states(name).items():
-            states[state] = states.get(state, 0) + many
-    if not states:
-        return f"No {what} to draw: no run has been stored."
-    said = ", ".join(f"{count(many)} {state}" for state, many in states.items())
-    return f"No {what} to draw in {plural(sum(states.values()), 'run')} ({said})."
-
-
-def _drawn(result: ResultView, shown: Sequence[Line], what: str, *, diamonds: bool = False) -> str:
-    """What is drawn, in words: only what is there."""
-    runs = sorted({line.curves.n for line in shown})
-    n = count(runs[0]) if len(runs) == 1 else f"{count(runs[0])} to {count(runs[-1])}"
-    if runs == [1]:
-        said = [f"{capital(what)} of one run per condition, without an interval"]
-    else:
-        said = [
-            f"{capital(what)}: median and 10–90 % band over {n} runs" + (" each" if len(shown) > 1 else "")
-        ]
-        if any(line.curves.n <= SINGLE_RUNS for line in shown):
-            said[0] += ", single runs pale behind"
-    splits = [line.split for line in shown if line.split]
-    if splits:
-        said.append(f"solid: training, dashed: {splits[0]} (median)")
-    if diamonds:
-        said.append("diamond: published value")
-    if any(line.curves.diverged for line in shown):
-        said.append("×: a run diverged")
-    return "; ".join(said)
-
-
-def _thinning(shown: Sequence[Line]) -> str:
-    recorded = max(line.curves.recorded for line in shown)
-    drawn = max(len(line.curves.epochs) for line in shown)
-    if recorded <= drawn:
-        return ""
-    return (
-        f"Drawn at {count(drawn)} of {count(recorded)} recorded epochs, evenly spaced on the logarithmic axis; "
-        f"of single runs, the lowest and the highest value in each of {run_bins(shown)} such intervals."
-    )
+    return curve(result, "loss", height=(310, 250))
 
 
 def _gradients(result: ResultView) -> list[Figure]:
@@ -148,14 +79,14 @@ def _twin(result: ResultView, norm: str) -> Figure:
     below = source.lines(result, norm)
     name = slug(norm)
     if not below:
-        return Figure(name, capital(trace_name(norm)), "", missing=_nothing(result, trace_name(norm)))
+        return Figure(name, capital(trace_name(norm)), "", missing=nothing(result, trace_name(norm)))
     above = [line for line in source.lines(result, "loss") if not line.split]
     last = source.horizon(result)
     looks = source.looks(result)
     pairs = [
         (loss, series)
         for condition in source.names(result)
-        if (loss := source.series(result, "loss", condition))
+        if (loss := source.series(result, source.solid(result, "loss"), condition))
         and (series := source.series(result, norm, condition))
     ]
 
@@ -178,7 +109,7 @@ def _twin(result: ResultView, norm: str) -> Figure:
             looks,
             size,
             tables,
-            title=axis_name("loss", _loss(result)),
+            title=axis_name(source.solid(result, "loss"), loss_of(result)),
             height=heights[0],
             last=last,
             foot=False,
@@ -192,19 +123,20 @@ def _twin(result: ResultView, norm: str) -> Figure:
         name,
         title,
         ("Loss above, gradient norm below, at the weights before the step. " if above else "")
-        + _drawn(result, below, trace_name(norm), diamonds=bool(marks)),
+        + drawn(below, trace_name(norm), diamonds={False} if marks else set()),
         draw=draw,
-        note=_thinning(below),
+        note=thinning(below),
     )
 
 
 def _others(result: ResultView) -> list[Figure]:
     """Every other series that was recorded, each with its held-out sets."""
     done = {"loss", *_NORMS}
+    names = dict.fromkeys(trace.partition(".")[0] for trace in source.traces(result))
     return [
-        _curve(result, trace, height=(240, 210))
-        for trace in source.traces(result)
-        if trace not in done and "." not in trace and quantity(trace).known.shape == "series"
+        curve(result, name, height=(240, 210))
+        for name in names
+        if name not in done and quantity(source.solid(result, name)).known.shape == "series"
     ]
 
 
@@ -246,21 +178,25 @@ def _passage(result: ResultView, wanted: Any) -> Figure | None:
         return None
     what = quantity_words(wanted)
     name = slug(str(wanted))
-    title = findings.passed(rows, wanted.threshold, trace_name(wanted.trace))
-    subtitle = "First epoch at which each run is under the threshold; tick: median, bar: its 95 % interval"
+    goal = scale_of(wanted.trace).write(wanted.threshold)
+    title = findings.passed(rows, goal, trace_name(wanted.trace))
+    way = "under" if wanted.known.worst == "high" else "at"
+    subtitle = f"First epoch at which each run is {way} the threshold; tick: median, bar: its 95 % interval"
     if any(row.published for row in rows):
         subtitle += "; diamond: published value"
     if not any(np.isfinite(row.values).any() for row in rows):
         runs = sum(len(row.values) for row in rows)
         within = f"within {plural(source.horizon(result), 'epoch')}"
-        missing = f"None of {plural(runs, 'run')} reached {number(wanted.threshold)} {within}."
+        missing = f"None of {plural(runs, 'run')} reached {scale_of(wanted.trace).table(wanted.threshold)} {within}."
         return Figure(name, title, subtitle, missing=missing)
     looks = source.looks(result)
     return Figure(
         name,
         title,
         subtitle,
-        draw=lambda size, tables: strips(rows, looks, size, tables, title=what, epochs=True),
+        draw=lambda size, tables: strips(
+            rows, looks, size, tables, title=what, scale=scale_of(wanted), epochs=True
+        ),
     )
 
 
@@ -298,17 +234,26 @@ def _share_chart(rows: Sequence[Proportion], looks: Any, title: str) -> Callable
 
 
 def thumbnail(result: ResultView, name: str = "thumb") -> Figure:
-    """The losses without words, for overviews: medians and bands only."""
-    shown = source.lines(result, "loss")
-    looks = source.looks(result)
+    """The main quantity without words, for overviews: medians and bands only."""
+    if source.sweep(result):
+        found = size_thumbnail(result, name)
+        return found or Figure(name, result.study.title, "", missing=nothing(result, "training loss"))
+    about = [q.name for verdict in result.verdicts for q in verdict.claim.test.quantities()]
+    shown = source.lines(result, "accuracy") if about.count("accuracy") > about.count("loss") else []
+    of = "accuracy" if shown else "loss"
+    shown = shown or source.lines(result, "loss")
+    looks, scale = source.looks(result), scale_of(of)
     if not shown:
-        return Figure(name, result.study.title, "", missing=_nothing(result, "training loss"))
+        return Figure(name, result.study.title, "", missing=nothing(result, "training loss"))
     last = source.horizon(result)
+    solid = [line for line in shown if not line.split]
     return Figure(
         name,
-        findings.ended(shown, "training loss"),
+        findings.ended(
+            solid, trace_name(source.solid(result, of)), low_is_good=of == "loss", write=scale.write
+        ),
         "",
         draw=lambda size, tables: lines(
-            shown, looks, size, tables, title="", height=130, last=last, labelled=False
+            shown, looks, size, tables, title="", height=130, last=last, scale=scale, labelled=False
         ),
     )

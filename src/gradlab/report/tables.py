@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradlab.report import source
-from gradlab.report.numbers import count, epoch, interval, number, percent, share
+from gradlab.report.numbers import count, interval, percent, share
+from gradlab.report.scales import PLAIN, Scale, scale_of
 from gradlab.report.study_figures import FLAGS, flag_counts
 from gradlab.report.summary import clopper_pearson, median, median_interval
 from gradlab.report.view import ResultView
@@ -120,34 +122,79 @@ def assumed(result: ResultView) -> Table | None:
 
 
 def published(result: ResultView) -> Table | None:
-    """Published numbers beside the distribution over runs, with their rank in it."""
+    """Published numbers beside the distribution over runs, with their rank in it; by network for many networks."""
+    if not result.study.published:
+        return None
+    if source.sweep(result):
+        return _by_network(result)
     rows: list[tuple[str, ...]] = []
     for item in result.study.published:
-        values = source.sample(result, item.quantity, item.condition)
-        given = float(item.value)
-        try:
-            wanted = quantity(item.quantity)
-            words, epochs = quantity_words(wanted), wanted.is_epoch
-        except GrammarError:
-            words, epochs = str(item.quantity), False
-        write = epoch if epochs else number
-        defined = values.values[~np.isnan(values.values)] if values is not None else np.empty(0)
+        found, scale, words = _measured(result, item)
+        defined = found[~np.isnan(found)]
         measured = spread = rank = "–"
         if len(defined):
-            measured = f"{write(median(defined))} {interval(median_interval(defined), epochs=epochs)}".strip()
+            measured = f"{scale.table(median(defined))} {interval(median_interval(defined), write=scale.table)}".strip()
             ends = [float(defined.min()), float(defined.max())]
-            spread = " to ".join(write(end) if np.isfinite(end) or epochs else "diverged" for end in ends)
-            rank = f"{count(int((defined < given).sum()))} of {count(len(defined))}"
-        # An error that three digits do not show is left out.
-        error = f" ± {number(item.read_error)}" if item.read_error > abs(given) / 200 else ""
-        rows.append((item.condition, words, f"{write(given)}{error}", measured, spread, rank, item.note))
-    if not rows:
-        return None
+            spread = " to ".join(_end(end, words, scale) for end in ends)
+            rank = f"{count(int((defined < float(item.value)).sum()))} of {count(len(defined))}"
+        rows.append((item.condition, words, _given(item, scale), measured, spread, rank, item.note))
     head = ("condition", "quantity", "published", "median [95 %]", "lowest to highest", "runs below", "where")
     notes = any(row[-1] for row in rows)
     kept = tuple(row if notes else row[:-1] for row in rows)
     caption = source.budget_words(result).capitalize() if result.budget == "quick" else ""
     return Table(head if notes else head[:-1], kept, numeric=frozenset({2, 3, 4, 5}), caption=caption)
+
+
+def _measured(result: ResultView, item: Any) -> tuple[NDArray[np.float64], Scale, str]:
+    """Our values of a published quantity, how they are written, and what they are; none past the horizon."""
+    try:
+        wanted = quantity(item.quantity)
+    except GrammarError:
+        return np.empty(0), PLAIN, str(item.quantity)
+    beyond = isinstance(wanted.at, int) and wanted.at > source.horizon(result)
+    values = None if beyond else source.sample(result, item.quantity, item.condition)
+    found = np.empty(0) if values is None else np.asarray(values.values, dtype=float)
+    return found, scale_of(wanted), quantity_words(wanted)
+
+
+def _given(item: Any, scale: Scale) -> str:
+    """A published value; its error where the digits shown do not already say it."""
+    given, told = float(item.value), scale.table(float(item.value))
+    if item.read_error <= abs(given) / 200:
+        return told
+    error = scale.table(float(item.read_error))
+    return f"{told} ± {error}"
+
+
+def _end(value: float, words: str, scale: Scale) -> str:
+    return scale.table(value) if np.isfinite(value) or words.startswith("epoch") else "diverged"
+
+
+def _by_network(result: ResultView) -> Table:
+    """One row a network, the smallest first; in each cell the published value and the median of the runs."""
+    sizes = sorted(source.sweep(result).items(), key=lambda item: item[1])
+    wanted = list(dict.fromkeys(item.quantity for item in result.study.published))
+    given = {(item.condition, item.quantity): item for item in result.study.published}
+    head = ["network", "parameters"]
+    columns: list[list[str]] = []
+    for name in wanted:
+        words = quantity_words(quantity(name)).removeprefix("final ")
+        head += [f"{words}, published", "median"]
+        told: list[str] = []
+        ours: list[str] = []
+        for condition, _ in sizes:
+            item = given.get((condition, name))
+            found, scale, _ = _measured(result, item) if item else (np.empty(0), PLAIN, "")
+            defined = found[~np.isnan(found)]
+            told.append(_given(item, scale) if item else "–")
+            ours.append(scale.table(median(defined)) if len(defined) else "–")
+        columns += [told, ours]
+    rows = tuple(
+        (condition, count(parameters), *(column[row] for column in columns))
+        for row, (condition, parameters) in enumerate(sizes)
+    )
+    caption = source.budget_words(result).capitalize() if result.budget == "quick" else ""
+    return Table(tuple(head), rows, numeric=frozenset(range(1, len(head))), caption=caption)
 
 
 def flags(result: ResultView) -> Table | None:

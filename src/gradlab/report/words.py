@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradlab.report.numbers import number
 from gradlab.study.quantity import Event, Quantity, parse_quantity
 
-__all__ = ["axis_name", "capital", "event_words", "listed", "quantity", "quantity_words", "trace_name"]
+__all__ = [
+    "axis_name",
+    "capital",
+    "event_words",
+    "listed",
+    "loss_of",
+    "quantity",
+    "quantity_words",
+    "split_words",
+    "trace_name",
+]
 
 _TRACES = {
     "loss": "training loss",
     "loss.test": "test loss",
     "loss.validation": "validation loss",
+    "loss.running": "running training loss",
+    "loss.batch_sum": "sum of batch losses",
+    "loss.last_batch": "loss of the last batch",
+    "loss.augmented": "loss on augmented training data",
+    "loss.test_training_mode": "test loss with dropout active",
+    "loss_gap": "gap between test and training loss",
     "accuracy": "training accuracy",
+    "accuracy.running": "running training accuracy",
+    "accuracy.augmented": "accuracy on augmented training data",
+    "accuracy.test_training_mode": "test accuracy with dropout active",
+    "accuracy_gap": "gap between training and test accuracy",
     "tolerance_accuracy": "share of outputs within 0.1",
     "gradient_norm": "gradient norm",
     "gradient_norm_batch": "gradient norm of the last minibatch",
@@ -69,7 +90,7 @@ def quantity_words(given: object) -> str:
     found = quantity(given)
     name = trace_name(found.trace)
     if found.reducer == "epochs_to":
-        return f"epochs to {name} {number(found.threshold, typographic=True)}"
+        return f"epochs to {name} {_threshold(found, found.threshold)}"
     window = ""
     if found.window:
         low, high = found.window
@@ -83,6 +104,17 @@ def quantity_words(given: object) -> str:
     if found.known.shape == "scalar":
         return name
     return f"final {name}"
+
+
+def _threshold(of: Quantity, value: float | None) -> str:
+    """A value that a quantity is compared with; accuracies in per cent."""
+    if (
+        of.name == "accuracy"
+        and value is not None
+        and of.reducer in {"", "epochs_to", "final", "best", "min", "max"}
+    ):
+        return f"{number(100 * value)} %"
+    return number(value, typographic=True)
 
 
 def _bound(value: float | None, otherwise: str) -> str:
@@ -107,17 +139,50 @@ def event_words(event: Event) -> str:
             return f"{words.removeprefix('epochs to ')} reached"
         return words
     compared = {"<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": "equal to", "!=": "not"}
-    return f"{words} {compared[event.operator]} {number(event.value, typographic=True)}"
+    return f"{words} {compared[event.operator]} {_threshold(event.quantity, event.value)}"
 
 
-def axis_name(trace: str, loss: str = "mse") -> str:
-    """A recorded quantity with its unit, as an axis carries it."""
+def split_words(trace: str) -> str:
+    """Where and how a series was measured, short enough for the end of a line.
+
+    Example:
+        >>> split_words("loss"), split_words("loss.test"), split_words("accuracy.running")
+        ('training', 'test', 'running')
+    """
+    return trace.partition(".")[2].replace("_", " ") or "training"
+
+
+def loss_of(result: Any) -> str:
+    """The loss of a result's conditions."""
+    found = list(result.plan.conditions)
+    return str(getattr(found[0].spec, "loss", "mse")) if found else "mse"
+
+
+def axis_name(trace: str, loss: str = "mse", *, whose: str | None = None) -> str:
+    """A recorded quantity with its unit, as an axis carries it.
+
+    Args:
+        trace: The quantity.
+        loss: Which loss it is.
+        whose: What stands in front of "loss" or "accuracy" in place of the data set.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> axis_name("loss.test", "cross_entropy"), axis_name("accuracy", whose="")
+        ('test loss (cross-entropy, nats)', 'accuracy')
+    """
     unit = {"mse": "mean squared error", "cross_entropy": "cross-entropy, nats"}.get(loss, loss)
-    if trace.partition(".")[0] == "loss":
-        return f"{trace_name(trace)} ({unit})"
-    if trace.startswith("gradient_norm"):
-        return f"{trace_name(trace)} (L2)"
-    return trace_name(trace)
+    name, _, _ = trace.partition(".")
+    words = trace_name(trace) if whose is None else f"{whose} {name}".strip()
+    if name in {"loss", "loss_gap"}:
+        return f"{words} ({unit})"
+    if name == "accuracy_gap":
+        return f"{words} (percentage points)"
+    if name.startswith("gradient_norm"):
+        return f"{words} (L2)"
+    return words
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -13,10 +13,16 @@ import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gradlab.errors import StoreError
 
-__all__ = ["POINTS", "disk_problem", "reach", "remove", "watching", "write_new"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["POINTS", "disk_problem", "reach", "remove", "watching", "write_array", "write_new"]
 
 POINTS = (
     "file.open",
@@ -96,6 +102,32 @@ def write_new(folder: Path, name: str, data: bytes) -> None:
         for leftover in (temporary, folder / name):
             leftover.unlink(missing_ok=True)
         raise disk_problem(error, folder, len(data)) from error
+
+
+def write_array(folder: Path, name: str, array: NDArray[Any]) -> None:
+    """Write an array as a `.npy` file, whole or not at all; it is a cache, so nothing is forced to disk.
+
+    Args:
+        folder: An existing folder.
+        name: The file's name in it; one that is there is replaced.
+        array: The array, C-contiguous.
+
+    Raises:
+        StoreError: The disk is full, the folder may not be written, or the device failed; nothing is left.
+    """
+    temporary = folder / f"{name}.part"
+    try:
+        reach("file.open")
+        with temporary.open("wb") as stream:
+            reach("file.write")
+            np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(array))
+            stream.write(array.data.cast("B"))
+        reach("file.rename")
+        temporary.replace(folder / name)
+        reach("file.written")
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise disk_problem(error, folder, array.nbytes) from error
 
 
 def remove(path: Path) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradlab.errors import StoreError
 from gradlab.store import schema
 from gradlab.store.codec import epochs_of, to_bytes, to_json, values_of
 from gradlab.store.files import disk_problem, remove, write_new
+from gradlab.store.labels import keep
 from gradlab.store.lock import Lock
 from gradlab.store.reader import Reader, merge, roll_back
 from gradlab.store.rows import Look, NewRun, Progress
@@ -30,7 +32,7 @@ _INSERT_TRACE = (
 
 
 class Lab(Reader):
-    """A lab folder: `lab.sqlite`, `weights/` and the lock of its one writer.
+    """A lab folder: `lab.sqlite`, `weights/`, the lock of its one writer, and for a while `data/`, which is a cache.
 
     Everything that one call writes is stored whole or not at all, and is on disk when the call returns.
     Use `Lab.open`, best as a context manager.
@@ -98,7 +100,9 @@ class Lab(Reader):
             database = schema.connect(file, write=True)
             lab = cls(folder, database, lock)
             with lab._translated():
-                if not schema.examine(database, file, write=True):
+                if schema.examine(database, file, write=True):
+                    schema.upgrade(database)
+                else:
                     schema.create(database)
             lab._sweep()
         except BaseException:
@@ -193,6 +197,21 @@ class Lab(Reader):
                 [(backend, environment, numbers[run]) for run in starts],
             )
         self._attempts |= attempts
+
+    def keep_labels(self, run: str, key: str, labels: NDArray[np.int64]) -> None:
+        """Remember labels that were drawn for a run, once for all runs with the same.
+
+        Args:
+            run: The run's id.
+            key: What the labels follow from.
+            labels: The labels of its training examples, [n].
+
+        Raises:
+            StoreError: The lab holds other labels for this key, or for this run.
+        """
+        number = self._numbers_of([run])[run]
+        with self._writing() as database:
+            keep(database, number, key, labels)
 
     def store_slice(self, entries: Sequence[Progress], record: str, seconds: float = 0.0) -> None:
         """Store what one slice of a fleet did: states, series, passages and ends, in one transaction.

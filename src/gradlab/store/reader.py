@@ -16,10 +16,13 @@ import numpy as np
 from gradlab.errors import StoreError
 from gradlab.store import schema
 from gradlab.store.codec import epochs_of, values_of
+from gradlab.store.labels import load
 from gradlab.store.rows import Attempt, Ending, Look, Points, RunRow
 from gradlab.store.weights import unpack
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from gradlab.train.state import State
 
 __all__ = ["Reader", "merge"]
@@ -320,6 +323,27 @@ class Reader:
         if fingerprint(data).hexdigest() != sha256:
             raise StoreError(f"the checkpoint {path} is damaged (its SHA-256 is not the stored one)")
         return data
+
+    def labels(self, run: str) -> NDArray[np.int64] | None:
+        """The class labels that a run was trained on, where they were drawn at random.
+
+        Args:
+            run: The run's id.
+
+        Returns:
+            The labels of its training examples in their order, [n]; `None` where the labels are the task's own.
+
+        Raises:
+            StoreError: They are damaged.
+        """
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'learned'"):
+            return None  # a lab of a version that kept none
+        rows = self._rows(
+            "SELECT sha256, type, value FROM labels JOIN learned ON learned.labels = labels.number "
+            "JOIN run ON run.number = learned.run WHERE run.id = ?",
+            (run,),
+        )
+        return load(rows[0]) if rows else None
 
     def looks(self, claim: str) -> list[Look]:
         """The verdicts that were taken on a claim, in order."""

@@ -21,9 +21,10 @@ __all__ = [
     "examine",
     "release",
     "transaction",
+    "upgrade",
 ]
 
-VERSION = 1
+VERSION = 2
 """Schema version; stands in `user_version` of the file."""
 
 APPLICATION = 0x6772_6C62
@@ -35,6 +36,25 @@ QUICK_CHECK_BYTES = 64 * 2**20
 """Files up to this size are checked page by page when a writer opens them; larger ones would take seconds."""
 
 BUSY_SECONDS = 30.0
+
+_LABELS = """
+-- class labels that were drawn at random; key: what they follow from, value: one number of `type` a training example
+CREATE TABLE labels (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    type TEXT NOT NULL,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE learned (
+    run INTEGER PRIMARY KEY REFERENCES run,
+    labels INTEGER NOT NULL REFERENCES labels
+) STRICT;
+"""
+
+ADDED = {2: _LABELS}
+"""Tables that a version added to the one before; a version that changes tables needs a copy of the lab instead."""
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -156,7 +176,7 @@ CREATE TABLE look (
     PRIMARY KEY (claim, k),
     UNIQUE (claim, n)
 ) STRICT, WITHOUT ROWID;
-"""
+{_LABELS}"""
 
 
 def release() -> str:
@@ -199,12 +219,28 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
 def create(database: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
     with transaction(database):
-        for statement in TABLES.split(";\n"):
-            if statement.strip():
-                database.execute(statement)
+        _make(database, TABLES)
         database.execute("INSERT INTO meta VALUES ('made_by', ?)", (release(),))
         database.execute(f"PRAGMA application_id = {APPLICATION}")
         database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def upgrade(database: sqlite3.Connection) -> None:
+    """Add the tables that newer versions have to an older lab, in one transaction; nothing in it changes."""
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found >= VERSION:
+        return
+    with transaction(database):
+        for version_ in range(found + 1, VERSION + 1):
+            _make(database, ADDED[version_])
+        database.execute("INSERT OR REPLACE INTO meta VALUES ('upgraded_by', ?)", (release(),))
+        database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _make(database: sqlite3.Connection, tables: str) -> None:
+    for statement in tables.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
 
 
 def examine(database: sqlite3.Connection, path: Path, *, write: bool) -> bool:
@@ -230,7 +266,9 @@ def examine(database: sqlite3.Connection, path: Path, *, write: bool) -> bool:
         if application != APPLICATION:
             raise StoreError(f"{path} is a database of another program: name another lab folder")
         if found > VERSION:
-            made_by = database.execute("SELECT value FROM meta WHERE key = 'made_by'").fetchone()
+            made_by = database.execute(
+                "SELECT value FROM meta WHERE key IN ('upgraded_by', 'made_by') ORDER BY key DESC"
+            ).fetchone()
             needed = made_by[0] if made_by else "a newer version"
             raise StoreError(
                 f"{path} has schema {found}, this gradlab ({release()}) knows {VERSION}: it was written by "

@@ -121,7 +121,7 @@ def _state(tensors: Mapping[str, Array], scalars: Mapping[str, Any], member: int
     for key, tensor in tensors.items():
         owner, _, name = key.partition("/")
         if owner == "all":
-            own[name] = tensor[member].copy()
+            own[name] = np.array(tensor[member])  # an array also where that is a single number
         elif owner == str(member):
             own[name] = tensor.copy()
     best = cast("list[Any] | None", scalars["best"])

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from gradlab.component import Component, Vary, kind_of, level_name, walk
 from gradlab.errors import Problem, StudyError, nearest
 from gradlab.model import INITIALS, MODELS
+from gradlab.model.cnn import CNN
 from gradlab.model.fit import shape_problem
 from gradlab.model.initial import TorchStream
+from gradlab.model.layers import Norm, Softmax
 from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.study.claims import Claim, Scope
@@ -127,10 +129,12 @@ def _spec(name: str, spec: Spec) -> list[Problem]:
         wrong("keep", "best", "needs validation data", "validation = a share such as 0.1")
     if spec.keep == "test-best" and not task.has_test:
         wrong("keep", "test-best", "needs held-out data of the task")
-    if isinstance(spec.initial, TorchStream) and not isinstance(spec.model, MLP):
-        wrong("initial", "torch_stream", f"is for an mlp, not a {spec.model.kind}", "default")
+    if isinstance(spec.initial, TorchStream) and not isinstance(spec.model, MLP | CNN):
+        wrong("initial", "torch_stream", f"is for an mlp or cnn, not a {spec.model.kind}", "default")
     if isinstance(spec.initial, TorchStream) and spec.dtype != "float32":
         wrong("initial", "torch_stream", "draws float32 values", 'dtype = "float32"')
+    if spec.precision == "bfloat16" and spec.dtype != "float32":
+        wrong("precision", spec.precision, "keeps weights in float32", 'dtype = "float32"')
     if spec.objective == "sum_of_outputs" and spec.loss != "mse":
         wrong("objective", spec.objective, "is for regression")
     size = task.size
@@ -141,11 +145,40 @@ def _spec(name: str, spec: Spec) -> list[Problem]:
             f"is more than the {size} examples of the task",
             f'1 to {size}, or "full"',
         )
+    if spec.validation > 0 and _held_out(spec) >= size:
+        wrong("validation", spec.validation, f"leaves none of the {size} examples for training")
+    misfit = ""
     if isinstance(spec.model, Module):
         misfit = shape_problem(spec.model, task.shape, task.outputs)
-        if misfit:
-            wrong("model", spec.model.label(), misfit)
+    elif isinstance(spec.model, CNN):
+        misfit = _cnn_problem(spec.model, spec)
+    if misfit:
+        wrong("model", spec.model.label(), misfit)
     return problems
+
+
+def _held_out(spec: Spec) -> int:
+    """Examples that are held out for validation."""
+    return max(1, round(spec.task.size * spec.validation)) if spec.validation > 0 else 0
+
+
+def _cnn_problem(model: CNN, spec: Spec) -> str:
+    """What is wrong with a network for the task, its loss and the size of its batches; empty if nothing is."""
+    try:
+        layers = model.resolved(spec.task.shape, spec.task.outputs)
+    except ValueError as error:
+        return str(error)
+    if isinstance(layers[-1], Softmax) and spec.loss != "cross_entropy":
+        return f"gives shares by softmax, which the loss {spec.loss} does not take"
+    single = [
+        layer.name for layer in layers if isinstance(layer, Norm) and not any(n > 1 for n in layer.inputs[1:])
+    ]
+    examples = spec.task.size - _held_out(spec)
+    batch = examples if spec.batch_size == "full" else min(spec.batch_size, examples)
+    if single and 1 in {batch, examples % batch}:
+        last = "" if batch == 1 else f": the last of the batches of {batch} of {examples} examples has one"
+        return f"cannot normalise a batch of one example in {single[0]}{last}"
+    return ""
 
 
 def _claims(
@@ -189,14 +222,18 @@ def _claims(
 
 def _unmeasurable(name: str, split: str, spec: Spec) -> str:
     """Why a quantity cannot be measured under a spec; empty if it can."""
-    if split == "test" and not spec.task.has_test:
+    on_test = split in {"test", "test_training_mode"} or name in {"loss_gap", "accuracy_gap"}
+    if on_test and not spec.task.has_test:
         return "the task has no held-out data"
     if split == "validation" and spec.validation == 0:
         return "there is no validation data; give validation = a share such as 0.1"
-    if name in {"accuracy", "tolerance_accuracy"} and name not in spec.task.metrics:
+    if split == "augmented" and getattr(spec.task, "augment", None) is None:
+        return "the task augments nothing; give task.augment"
+    metric = "accuracy" if name == "accuracy_gap" else name
+    if metric in {"accuracy", "tolerance_accuracy"} and metric not in spec.task.metrics:
         return f"is not for this task, which has {', '.join(spec.task.metrics)}"
-    if name == "dead_units" and not isinstance(spec.model, MLP):
-        return "is for an mlp"
+    if name == "dead_units" and not isinstance(spec.model, MLP | CNN):
+        return "is for an mlp or cnn"
     if name == "gradient_norm_batch" and spec.batch_size == "full":
         return "with full batches there is no minibatch; record gradient_norm"
     return ""

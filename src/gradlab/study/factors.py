@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from gradlab.component import Component, level_name, replace, walk
 from gradlab.errors import Problem, StudyError, nearest
+from gradlab.study.problems import problems_of
 
 if TYPE_CHECKING:
     from gradlab.study.study import Study
@@ -39,6 +43,7 @@ SETTINGS = (
     "keep",
     "initial",
     "dtype",
+    "precision",
     "validation",
 )
 """The fields that may be factors."""
@@ -98,7 +103,8 @@ def combinations(study: Study) -> list[Combination]:
     """All conditions of a study, in the order of the levels.
 
     Raises:
-        StudyError: A zipped group is impossible, or a named condition has a key path that leads nowhere.
+        StudyError: A zipped group is impossible, a level does not go with the component that it is part of, or a
+            named condition has a key path that leads nowhere.
     """
     found = factors(study)
     groups = _groups(study, found)
@@ -126,10 +132,25 @@ def combinations(study: Study) -> list[Combination]:
                 else:
                     current = replace(current, factor.path, lambda _, value=value: value)
         fields = {name: getattr(current, name) for name in SETTINGS}
+        for head in {path.partition(".")[0] for path in levels if "." in path}:
+            _check_again(fields[head], f"{head}.")
         fields = _named(study, fields, overrides, levels.get(CONDITION, ""))
         label = ", ".join(words) or fields["model"].label()
         result.append(Combination(label, levels, fields))
     return result
+
+
+def _check_again(component: Component, prefix: str) -> None:
+    """What a component checks as a whole it could not check while one of its fields had several levels."""
+    given = {name: getattr(component, name) for name in component.model_fields_set}
+    for name, value in given.items():
+        if isinstance(value, Component):
+            _check_again(value, f"{prefix}{name}.")
+    try:
+        type(component).model_validate(given)
+    except ValidationError as error:
+        problems = problems_of(error, type(component), prefix)
+        raise StudyError([dataclasses.replace(p, path=p.path.removesuffix(".")) for p in problems]) from None
 
 
 def settings(study: Study) -> dict[str, Study]:

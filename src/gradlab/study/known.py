@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["KNOWN", "REDUCERS", "Known"]
+__all__ = ["IN_TRAINING", "KNOWN", "REDUCERS", "SPLITS", "Known"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Known:
 
     Attributes:
         means: The definition in a few words.
-        splits: Data sets besides the training set on which it may be taken (`loss.test`).
+        splits: Names of `SPLITS` that say where and how else it may be taken (`loss.test`).
         shape: `series` (one number an epoch), `scalar` (one number a run) or `array` (recorded, not judged).
         worst: `high` where a large value is the bad end (losses, epochs), `low` for accuracies.
         scale: `ratio` where values are compared by their quotient, `difference` otherwise.
@@ -29,14 +29,39 @@ class Known:
     performance: bool = False
 
 
+SPLITS: Final[dict[str, str]] = {
+    "test": "on the test set",
+    "validation": "on the training examples held out for validation",
+    "running": "mean over the examples of the epoch as they were trained on: in training mode, augmented, while the "
+    "weights moved",
+    "batch_sum": "sum over the epoch's minibatches of their mean losses, as they were trained on",
+    "last_batch": "mean over the epoch's last minibatch, before its step",
+    "augmented": "of a full pass over freshly augmented training examples",
+    "test_training_mode": "on the test set with the network in training mode, so that dropout is active",
+}
+"""Where and how a quantity is taken if not by a full pass over the training set in evaluation mode."""
+
+IN_TRAINING: Final = ("running", "batch_sum", "last_batch")
+"""The splits that training itself measures, in the course of an epoch and so from epoch 1 on."""
+
 _HELD_OUT = ("test", "validation")
 
 KNOWN: Final[dict[str, Known]] = {
     "loss": Known(
-        "mean loss of a full pass at the stored weights, weight decay not inside", _HELD_OUT, performance=True
+        "mean loss of a full pass at the stored weights, weight decay not inside",
+        tuple(SPLITS),
+        performance=True,
     ),
     "accuracy": Known(
-        "share of examples classified correctly", _HELD_OUT, worst="low", scale="difference", performance=True
+        "share of examples classified correctly",
+        (*_HELD_OUT, "running", "augmented", "test_training_mode"),
+        worst="low",
+        scale="difference",
+        performance=True,
+    ),
+    "loss_gap": Known("generalisation gap: test loss less training loss, full passes", scale="difference"),
+    "accuracy_gap": Known(
+        "generalisation gap: training accuracy less test accuracy, full passes", scale="difference"
     ),
     "tolerance_accuracy": Known(
         "share of outputs within 0.1 of the target",

@@ -11,7 +11,6 @@ from gradlab.component import digest_of
 from gradlab.errors import Problem, StudyError
 from gradlab.model.fit import behaviour
 from gradlab.model.initial import After, Default
-from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.study.factors import BASE_SETTING, Combination, combinations, overridden, settings
 from gradlab.study.quantity import parse_quantity
@@ -155,7 +154,7 @@ def draws(spec: Spec) -> frozenset[str]:
         used.add("init")
     if spec.shuffle and spec.batch_size != "full":
         used.add("order")
-    if not isinstance(spec.model, MLP):
+    if spec.model.drops:
         used.add("dropout")
     return frozenset(used)
 
@@ -236,7 +235,7 @@ def _condition(study: Study, setting: str, combination: Combination, tuned: Mapp
         fields = overridden(study, fields, tuned)
     spec = spec_of(fields)
     name = combination.label if setting == BASE_SETTING else f"{combination.label} [{setting}]"
-    parameters = spec.model.parameters(spec.task.inputs, spec.task.outputs)
+    parameters = spec.model.parameters(spec.task.shape, spec.task.outputs)
     return Condition(
         name, combination.label, setting, combination.levels, spec, int(fields["epochs"]), parameters
     )
@@ -314,7 +313,9 @@ def _cell(
 
 
 def _record(study: Study, conditions: list[Condition]) -> Record:
-    quantities: dict[str, None] = {"loss": None}
+    # A full pass over images costs a third of an epoch of training: there, the loss is recorded where it is asked for.
+    images = all(len(condition.spec.task.shape) == 3 for condition in conditions)
+    quantities: dict[str, None] = {} if images else {"loss": None}
     thresholds: set[float] = set()
     asked = [
         *study.record,

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from gradlab.component import Component
 from gradlab.errors import Problem, nearest
-from gradlab.study.known import KNOWN, REDUCERS, Known
+from gradlab.study.known import IN_TRAINING, KNOWN, REDUCERS, Known
 
 __all__ = [
     "KNOWN",
@@ -85,7 +85,7 @@ class Quantity(Component):
 
     Attributes:
         name: A name of `KNOWN`.
-        split: Data set (`test`, `validation`); empty for the training set.
+        split: A name of `SPLITS`, such as `test`; empty for a full pass over the training set.
         window: First and last epoch of interest; integers are epochs, fractions in [0, 1] are shares of the
             run's own length, `None` is open.
         at: An epoch, `last` or `best`; `None` for the reducer, or for the final value of judged comparisons
@@ -144,6 +144,8 @@ class Quantity(Component):
     @property
     def scale(self) -> Literal["ratio", "difference"]:
         """How two values are compared: by their quotient or by their difference."""
+        if self.is_epoch:
+            return "ratio"
         return "difference" if self.reducer == "slope" else self.known.scale
 
     @property
@@ -180,7 +182,7 @@ class Quantity(Component):
             raise GrammarError(self.name, "unknown quantity", KNOWN)
         if self.split and self.split not in known.splits:
             choices = tuple(f"{self.name}.{split}" for split in known.splits) or (self.name,)
-            raise GrammarError(self.trace, f"{self.name} is not measured on that data set", choices)
+            raise GrammarError(self.trace, f"{self.name} is not measured that way", choices)
         if self.reducer and self.reducer not in REDUCERS:
             raise GrammarError(self.reducer, "unknown reducer", REDUCERS)
         if known.shape != "series" and (self.at is not None or self.reducer or self.window):
@@ -196,6 +198,10 @@ class Quantity(Component):
             )
         if isinstance(self.at, int) and self.at < 0:
             raise GrammarError(str(self.at), "an epoch counts from 0")
+        if self.at == 0 and (self.split in IN_TRAINING or self.name == "gradient_norm_batch"):
+            raise GrammarError(
+                str(self), f"{self.trace} is measured while an epoch is trained: from epoch 1 on"
+            )
         for bound in self.window or ():
             if bound is not None and (bound < 0 or (isinstance(bound, float) and bound > 1)):
                 raise GrammarError(

@@ -91,7 +91,7 @@ class Record:
     """What each run of a plan writes down.
 
     Attributes:
-        quantities: Names as in `loss.test`; `loss` is always among them.
+        quantities: Names as in `loss.test`; but for studies of images, `loss` is always among them.
         times: The schedule of epochs.
         thresholds: Losses whose first passage is tracked at every epoch, whatever the schedule.
         extra: Further epochs that are always recorded (the horizons of the conditions).

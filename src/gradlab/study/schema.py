@@ -61,7 +61,7 @@ def _expanded(tree: Any, definitions: dict[str, Any]) -> Any:
     node = cast("dict[str, Any]", tree)
     if KINDS_KEY not in node:
         return {key: _expanded(item, definitions) for key, item in node.items()}
-    classes = {cls.__name__: cls for cls in Component.__subclasses__()}
+    classes = {cls.__name__: cls for cls in _below(Component)}
     picked = [classes[name] for name in node[KINDS_KEY]]
     forms: list[JsonSchemaValue] = [{"type": "string", "enum": [kind_of(cls) for cls in picked]}]
     for cls in picked:
@@ -71,6 +71,11 @@ def _expanded(tree: Any, definitions: dict[str, Any]) -> Any:
         if cls.primary is not None:
             forms.append(_table({tag: fields[cls.primary], **fields}, tag, leave=cls.primary))
     return {"anyOf": forms}
+
+
+def _below(cls: type[Component]) -> list[type[Component]]:
+    """Every class that derives from `cls`, directly or not."""
+    return [found for child in cls.__subclasses__() for found in (child, *_below(child))]
 
 
 def _define(cls: type[Component], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Spec(Component):
         keep: Which weights are the result: "last", "best" (lowest validation loss) or the quirk "test-best".
         initial: Where the first weights come from.
         dtype: The floating-point type of weights and arithmetic.
+        precision: "bfloat16" multiplies and convolves in bfloat16 while weights stay float32 (autocast): faster
+            where the processor has such units, slower elsewhere, and less exact everywhere.
         validation: The share of the training examples that is held out for validation.
     """
 
@@ -48,4 +50,5 @@ class Spec(Component):
     keep: Literal["last", "best", "test-best"] = "last"
     initial: Initial = Default()
     dtype: Literal["float32", "float64"] = "float32"
+    precision: Literal["full", "bfloat16"] = "full"
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -88,6 +88,7 @@ class Study(Component):
         keep: Which weights are the result; "test-best" is a quirk.
         initial: Where the first weights come from.
         dtype: "float32" or "float64".
+        precision: "full", or "bfloat16" for products in that type, which pays only on processors made for it.
         validation: The share of training examples held out for validation.
         conditions: Named conditions, each a table of key paths and values, instead of crossing.
         zipped: Groups of factors that go through their levels together.
@@ -141,6 +142,7 @@ class Study(Component):
     keep: Literal["last", "best", "test-best"] = "last"
     initial: Initial = Default()
     dtype: Literal["float32", "float64"] = "float32"
+    precision: Literal["full", "bfloat16"] = "full"
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     conditions: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     zipped: tuple[tuple[str, ...], ...] = ()
@@ -227,6 +229,7 @@ class Study(Component):
         *,
         budget: Literal["quick", "full"] = "full",
         workers: int | None = None,
+        device: str | None = None,
         quiet: bool = False,
     ) -> Result:
         """Train what is missing in the lab, judge the claims and return the result.
@@ -235,6 +238,7 @@ class Study(Component):
             lab: The folder with the store; made if it is not there.
             budget: "full", or "quick" with the study's overrides.
             workers: Worker processes; one for each core if not given.
+            device: "cuda" or "cuda:1" to train on a GPU.
             quiet: Say nothing while training.
 
         Returns:
@@ -244,10 +248,11 @@ class Study(Component):
             StudyError: The study cannot be run as declared.
             StoreError: The lab is owned by another process or damaged.
             RunsFailed: Some runs failed.
+            EnvironmentProblem: Memory, disk or the GPU that was asked for are not there.
         """
         from gradlab.engine.study import run_study
 
-        return run_study(self, lab, budget=budget, workers=workers, quiet=quiet)
+        return run_study(self, lab, budget=budget, workers=workers, device=device, quiet=quiet)
 
     def levels(self, name: str) -> Sequence[str]:
         """The level names of a field, in order; none if it is not a factor."""

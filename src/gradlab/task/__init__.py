@@ -6,12 +6,35 @@ from typing import Annotated
 
 from gradlab.component import one_of
 from gradlab.task.arrays import Arrays
+from gradlab.task.corruption import GaussianInputs, RandomLabels, RandomPixels, ShuffledPixels, WrongLabels
 from gradlab.task.digits import Digits
+from gradlab.task.folder import Folder
 from gradlab.task.function import Function, Grid
+from gradlab.task.images import CIFAR10, CIFAR100, MNIST, CropFlip, FashionMNIST
 
-__all__ = ["TASKS", "Arrays", "Digits", "Function", "Grid", "Task"]
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "MNIST",
+    "TASKS",
+    "Arrays",
+    "CropFlip",
+    "Digits",
+    "FashionMNIST",
+    "Folder",
+    "Function",
+    "GaussianInputs",
+    "Grid",
+    "RandomLabels",
+    "RandomPixels",
+    "ShuffledPixels",
+    "Task",
+    "WrongLabels",
+]
 
-TASKS = (Function, Digits, Arrays)
+TASKS = (Function, Digits, MNIST, FashionMNIST, CIFAR10, CIFAR100, Folder, Arrays)
 """Every kind of task."""
 
-Task = Annotated[Function | Digits | Arrays, one_of(*TASKS)]
+Task = Annotated[
+    Function | Digits | MNIST | FashionMNIST | CIFAR10 | CIFAR100 | Folder | Arrays, one_of(*TASKS)
+]

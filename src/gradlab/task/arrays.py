@@ -21,7 +21,7 @@ class Block:
     """An array that is a value: read-only, equal to another by content, named by its hash.
 
     Attributes:
-        values: The numbers: float64, or int64 for class labels.
+        values: The numbers: float64 (float32 if they came so), or int64 for class labels.
         digest: The first 20 hexadecimal digits of the SHA-256 of type, shape and content.
     """
 
@@ -36,7 +36,7 @@ class Block:
         if array.dtype.kind in "biu":
             array = array.astype(np.int64)
         elif array.dtype.kind == "f":
-            array = array.astype(np.float64)
+            array = array if array.dtype == np.float32 else array.astype(np.float64)
         else:
             raise ValueError(f"an array of numbers belongs here, not of {array.dtype}")
         if not np.isfinite(array).all():
@@ -44,7 +44,9 @@ class Block:
         self.values: NDArray[Any] = np.array(array, order="C")
         self.values.setflags(write=False)
         content = hashlib.sha256(f"{array.dtype.kind}{array.shape}".encode())
-        content.update(self.values.astype(self.values.dtype.newbyteorder("<")).tobytes())
+        # equal numbers have one name, in whatever precision they came
+        for part in np.array_split(self.values.reshape(-1), max(1, array.size >> 20)):
+            content.update(part.astype("<f8" if array.dtype.kind == "f" else "<i8").tobytes())
         self.digest = content.hexdigest()[:20]
 
     def __eq__(self, other: object) -> bool:
@@ -206,6 +208,10 @@ class Arrays(Component):
 
         Returns:
             The task, with its data in memory.
+
+        Raises:
+            TypeError: Something is not map-style: it has no length or no index.
+            ValueError: It is empty, an item is not a pair of numbers, or an item differs in shape from the first.
         """
         x, y = _pairs(train)
         given: dict[str, Any] = {"x": x, "y": y, "classes": classes}
@@ -243,11 +249,57 @@ def _arrays_in(path: Path) -> dict[str, Any]:
 
 
 def _pairs(dataset: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Every input and every target of a map-style dataset, each in one array that is filled as they come."""
+    source = dataset if hasattr(dataset, "__getitem__") else getattr(dataset, "dataset", None)
+    if source is None or not hasattr(source, "__getitem__") or not hasattr(source, "__len__"):
+        raise TypeError(
+            f"a {type(dataset).__name__} is not a map-style dataset: it needs a length and an index"
+        )
+    if not len(source):
+        raise ValueError("the dataset is empty")
+    arrays: list[NDArray[Any]] = []
+    for index in range(len(source)):
+        try:
+            pair = tuple(source[index])
+        except TypeError:
+            pair = ()
+        if len(pair) != 2:
+            raise ValueError(f"the dataset gives no (input, target) pair at index {index}")
+        for place, name in enumerate(("input", "target")):
+            value = _numbers(pair[place], f"the {name} at index {index}")
+            if not index:
+                arrays.append(_room(len(source), value))
+            known = arrays[place]
+            if value.shape != known.shape[1:]:
+                raise ValueError(
+                    f"the {name} at index {index} has the shape {value.shape}, that at index 0 {known.shape[1:]}"
+                )
+            if known.dtype.kind == "i" and value.dtype.kind == "f":
+                raise ValueError(f"the {name} at index {index} is {value}, that at index 0 a whole number")
+            known[index] = value
+    return arrays[0], arrays[1]
+
+
+def _numbers(value: Any, where: str) -> NDArray[Any]:
     import numpy as np
 
-    source = dataset if hasattr(dataset, "__getitem__") else dataset.dataset
-    pairs = [source[index] for index in range(len(source))]
-    return np.stack([np.asarray(x) for x, _ in pairs]), np.stack([np.asarray(y) for _, y in pairs])
+    if hasattr(value, "getbands"):  # an image of Pillow, without importing it to say so
+        raise ValueError(
+            f"{where} is a picture, not numbers: give the dataset a transform such as ToTensor()"
+        )
+    try:
+        array = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{where} is a {type(value).__name__}, not numbers")
+    return array
+
+
+def _room(count: int, value: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.empty((count, *value.shape), value.dtype if value.dtype.kind == "f" else np.int64)
 
 
 def _check_pair(prefix: str, x: Block, y: Block) -> None:

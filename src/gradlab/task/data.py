@@ -11,11 +11,16 @@ from gradlab.randomness import generator
 from gradlab.task.arrays import Arrays, Block
 from gradlab.task.digits import Digits
 from gradlab.task.function import Function, Grid
+from gradlab.task.image_data import corrupted_labels, pictures
+from gradlab.task.images import ImageTask
+from gradlab.task.split import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from gradlab.task.images import CropFlip
 
 __all__ = ["Data", "build_data"]
 
@@ -24,7 +29,7 @@ _MOST_GRID_POINTS = 500
 
 @dataclass(frozen=True)
 class Data:
-    """Training and held-out examples. Inputs and regression targets are float64, labels int64.
+    """Training and held-out examples. Inputs and regression targets are float64, images float32, labels int64.
 
     Attributes:
         x: Training inputs `[n, ...]`.
@@ -36,6 +41,7 @@ class Data:
         grid_x: Inputs `[G, in]` at which predictions are recorded, in rising order; None where the input is
             not one number.
         grid_y: The truth there, `[G, out]`.
+        augment: How the training inputs are varied from epoch to epoch; None for not at all.
     """
 
     x: NDArray[Any]
@@ -46,24 +52,28 @@ class Data:
     validation_y: NDArray[Any] | None = None
     grid_x: NDArray[Any] | None = None
     grid_y: NDArray[Any] | None = None
+    augment: CropFlip | None = None
 
 
 def build_data(
-    task: Function | Digits | Arrays, seeds: Mapping[str, int], validation: float | Grid = 0.0
+    task: Function | Digits | ImageTask | Arrays, seeds: Mapping[str, int], validation: float | Grid = 0.0
 ) -> Data:
     """The data of one run.
 
     Args:
         task: What is learned.
-        seeds: The run's seeds; `data` decides points and splits, `labels` the noise on targets.
+        seeds: The run's seeds; `data` decides points, splits and spoilt inputs, `labels` the noise on targets and
+            the corruption of labels.
         validation: Share of the training examples that is held out for validation, or for a function a grid.
 
     Returns:
-        Equal data for equal task and seeds.
+        Equal data for equal task and seeds. Validation examples are taken from the training set as it is, with its
+        noise and its corrupted labels.
 
     Raises:
         ValueError: A validation share leaves no training example, or a grid is asked of a task without
             formula.
+        EnvironmentProblem: The data are not on this machine, or a file is damaged.
 
     Example:
         >>> data = build_data(Function("sin", low=0, high=1, points=10), {"data": 0, "labels": 0}, validation=0.2)
@@ -74,6 +84,10 @@ def build_data(
         data = _function_data(task, seeds)
     elif isinstance(task, Digits):
         data = _digits_data(task, seeds)
+    elif isinstance(task, ImageTask):
+        if isinstance(validation, float | int):
+            return _image_data(task, seeds, validation)
+        data = _image_data(task, seeds, 0.0)
     else:
         data = _arrays_data(task)
     if isinstance(validation, Grid):
@@ -130,6 +144,17 @@ def _digits_data(task: Digits, seeds: Mapping[str, int]) -> Data:
     return Data(x[train], y[train], test_x=x[test], test_y=y[test])
 
 
+def _image_data(task: ImageTask, seeds: Mapping[str, int], share: float) -> Data:
+    shown = pictures(task, seeds["data"], share)
+    y = corrupted_labels(task, shown.y, seeds)
+    data = Data(shown.x, y, augment=task.augment)
+    if task.has_test:
+        data = _replaced(data, test_x=shown.test_x, test_y=shown.test_y)
+    if shown.held is None:
+        return data
+    return _replaced(data, y=y[shown.kept], validation_x=shown.validation_x, validation_y=y[shown.held])
+
+
 def _arrays_data(task: Arrays) -> Data:
     x, y = _examples(task.x), _targets(task.y, classifies=task.classifies)
     test_x = None if task.test_x is None else _examples(task.test_x)
@@ -141,7 +166,8 @@ def _arrays_data(task: Arrays) -> Data:
 
 
 def _examples(block: Block) -> NDArray[Any]:
-    values = block.values.astype(np.float64)
+    images = block.values.dtype == np.float32 and block.values.ndim == 4
+    values = block.values.astype(np.float32 if images else np.float64)
     return values[:, None] if values.ndim == 1 else values
 
 
@@ -152,11 +178,7 @@ def _targets(block: Block, *, classifies: bool) -> NDArray[Any]:
 
 
 def _held_out(data: Data, seeds: Mapping[str, int], share: float) -> Data:
-    count = max(1, round(len(data.x) * share))
-    if count >= len(data.x):
-        raise ValueError(f"validation = {share:g} leaves none of the {len(data.x)} examples for training")
-    shuffled = generator(seeds["data"], "data", "validation").permutation(len(data.x))
-    held, kept = np.sort(shuffled[:count]), np.sort(shuffled[count:])
+    kept, held = split(len(data.x), seeds["data"], share)
     return _replaced(
         data, x=data.x[kept], y=data.y[kept], validation_x=data.x[held], validation_y=data.y[held]
     )

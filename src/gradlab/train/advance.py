@@ -6,21 +6,30 @@ It is pure: equal arguments give equal bits, on one machine and library, whateve
 from __future__ import annotations
 
 import math
+from collections.abc import Generator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from gradlab.measure.accuracy import accuracy
 from gradlab.measure.gradient_norm import total_norm
 from gradlab.study.spec import Spec
 from gradlab.task.data import Data
 from gradlab.train.fleet import Fleet, Member, Trace
-from gradlab.train.learner import BATCH_GRADIENT, GRADIENT, LOSS, Learner, Measured, learner, pick_backend
+from gradlab.train.learner import (
+    GRADIENT,
+    LOSS,
+    FleetLearner,
+    Learner,
+    Measured,
+    Request,
+    learners,
+    pick_backend,
+)
 from gradlab.train.schedule import learning_rates
 from gradlab.train.state import State
 from gradlab.train.stopping import first_stop, watches_gradient
-from gradlab.train.trace import Recorder, Recording, held_out
+from gradlab.train.trace import Recorder, Recording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,19 +56,54 @@ def advance(
         are.
     """
     recording = Recording(fleet.record, fleet.epochs)
-    learners: dict[int, Learner] = {}
-    ends: list[State] = []
-    traces: list[Trace] = []
+    made = learners(fleet)
+    slices: list[_Steps] = []
     for place, member in enumerate(fleet.members):
-        if member.data not in learners:
-            learners[member.data] = learner(fleet.spec, fleet.data[member.data], fleet.backend)
-        slice_ = _Slice(fleet, recording, member, learners[member.data])
-        with np.errstate(all="ignore"):  # a diverging run is a result, not a warning
-            start = states[place] if states is not None else learners[member.data].start(member)
-            end, trace = slice_.run(start, min(until, fleet.epochs))
-        ends.append(end)
-        traces.append(trace)
-    return tuple(ends), tuple(traces)
+        own = made[member.data]
+        start = states[place] if states is not None else own.start(member)
+        slices.append(_Slice(fleet, recording, member, own).run(start, min(until, fleet.epochs)))
+    with np.errstate(all="ignore"):  # a diverging run is a result, not a warning
+        if fleet.backend == "vmap":
+            ends = _side_by_side(slices, cast(FleetLearner, made[0]))
+        else:
+            ends = [_alone(slice_) for slice_ in slices]
+    return tuple(state for state, _ in ends), tuple(trace for _, trace in ends)
+
+
+_Steps = Generator[Request, Measured, tuple[State, Trace]]
+"""A slice on its way: it asks for epochs to be trained, is told what was measured, and ends with its result."""
+
+
+def _alone(slice_: _Steps) -> tuple[State, Trace]:
+    """Take a slice to its end by itself."""
+    try:
+        request = next(slice_)
+        while True:
+            measured = request.learner.train(request.state, request.member, request.rates, request.measure)
+            request = slice_.send(measured)
+    except StopIteration as end:
+        return end.value
+
+
+def _side_by_side(slices: Sequence[_Steps], learner: FleetLearner) -> list[tuple[State, Trace]]:
+    """Take slices to their ends, each time training what all of them ask for at once."""
+    ends: dict[int, tuple[State, Trace]] = {}
+    asked: dict[int, Request] = {}
+
+    def go_on(place: int, measured: Measured | None) -> None:
+        asked.pop(place, None)
+        try:
+            asked[place] = next(slices[place]) if measured is None else slices[place].send(measured)
+        except StopIteration as end:
+            ends[place] = end.value
+
+    for place in range(len(slices)):
+        go_on(place, None)
+    while asked:
+        places = list(asked)
+        for place, measured in zip(places, learner.train_together([asked[p] for p in places]), strict=True):
+            go_on(place, measured)
+    return [ends[place] for place in range(len(slices))]
 
 
 class _Slice:
@@ -73,15 +117,17 @@ class _Slice:
         self._learner = learner
         self._data: Data = fleet.data[member.data]
 
-    def run(self, start: State, until: int) -> tuple[State, Trace]:
+    def run(self, start: State, until: int) -> _Steps:
         """Train, and end the run if it is over."""
         if self._over(start, until):
             return start, Trace({})
-        state, recorder, watched = self._train(start.copy(), until, ending=until == self._fleet.epochs)
+        state, recorder, watched = yield from self._train(
+            start.copy(), until, ending=until == self._fleet.epochs
+        )
         rule = self._spec.stop
         stop, recent = first_stop(rule, start.recent, start.epoch, watched)
         if stop is not None:
-            state, recorder, _ = self._train(start.copy(), stop, ending=True)
+            state, recorder, _ = yield from self._train(start.copy(), stop, ending=True)
             _, state.recent = first_stop(rule, start.recent, start.epoch, watched[: stop - start.epoch])
             self._end(state, recorder, "stopped")
         else:
@@ -99,9 +145,10 @@ class _Slice:
 
     def _train(
         self, state: State, until: int, *, ending: bool
-    ) -> tuple[State, Recorder, NDArray[np.float64]]:
+    ) -> Generator[Request, Measured, tuple[State, Recorder, NDArray[np.float64]]]:
         """Train to `until` without asking the stopping rule; also the values that the rule looks at."""
-        recording, recorder = self._recording, Recorder(self._recording, self._data, self._learner)
+        recording = self._recording
+        recorder = Recorder(recording, self._data, self._member, self._learner)
         state.status, state.status_epoch = "running", None
         start, keeps = state.epoch, self._spec.keep != "last"
         scheduled = set(recording.points(start, until).tolist())
@@ -112,12 +159,12 @@ class _Slice:
         watched: list[NDArray[np.float64]] = []
         for first, last in pairwise(marks):
             recorder.weights(state, scheduled=first in scheduled, predicted=first in predicted)
-            rates = self._rates(first, last)
-            measured = self._learner.train(state, self._member, rates, measure[first - start : last - start])
-            self._passing(recorder, state, measured, first, measure[first - start : last - start])
-            watched.append(self._watched(measured)[: state.epoch - first])
+            mask = measure[first - start : last - start]
+            measured = yield Request(self._learner, state, self._member, self._rates(first, last), mask)
+            self._passing(recorder, state, measured, first, mask)
+            watched.append(self._watched(measured.loss, measured.gradient_sq)[: state.epoch - first])
             if keeps and measured.finite:
-                state.keep_best(self._score(state))
+                state.keep_best(self._score(recorder, state))
             if not measured.finite:
                 state.status = "diverged"
                 break
@@ -131,8 +178,7 @@ class _Slice:
         points = self._recording.points(first, state.epoch)
         rows = points - first
         recorder.passing(points, measured.loss[rows], measured.gradient_sq[rows])
-        rows = np.flatnonzero(mask[:done] & BATCH_GRADIENT)
-        recorder.batch_gradient(rows + first + 1, measured.batch_gradient_sq[rows])
+        recorder.trained(first, measured, mask[:done])
         self._note_passages(state, first, measured.loss[:done])
 
     def _note_passages(self, state: State, first: int, losses: NDArray[np.float64]) -> None:
@@ -146,57 +192,49 @@ class _Slice:
         """What to measure at each epoch, no more than is recorded, watched or compared with a threshold."""
         mask = np.zeros(until - start, np.uint8)
         recording, rule = self._recording, self._spec.stop
-        mask[recording.points(start, until) - start] |= LOSS | (GRADIENT if recording.norms else 0)
+        before, after = recording.bits
+        mask[recording.points(start, until) - start] |= before
         if recording.thresholds or (rule is not None and not watches_gradient(rule)):
             mask |= LOSS
         if watches_gradient(rule):
             mask |= GRADIENT
-        if recording.batch_norm:
-            mask[recording.points(start + 1, until + 1) - start - 1] |= BATCH_GRADIENT
-            if ending and until > start:
-                mask[-1] |= BATCH_GRADIENT
+        mask[recording.points(start + 1, until + 1) - start - 1] |= after
+        if ending and until > start:
+            mask[-1] |= after
         return mask
 
-    def _watched(self, measured: Measured) -> NDArray[np.float64]:
+    def _watched(self, loss: NDArray[np.float64], squares: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the stopping rule looks at."""
-        return total_norm(measured.gradient_sq) if watches_gradient(self._spec.stop) else measured.loss
+        return total_norm(squares) if watches_gradient(self._spec.stop) else loss
 
     def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
         return learning_rates(
             self._spec.optimizer.lr, self._spec.schedule, start, stop, horizon=self._fleet.epochs
         )
 
-    def _score(self, state: State) -> float:
+    def _score(self, recorder: Recorder, state: State) -> float:
         """What the weights to keep are chosen by, the lower the better.
 
         Validation loss; for the quirk "test-best", test accuracy where there are classes, and test loss
         elsewhere.
         """
-        split = "validation" if self._spec.keep == "best" else "test"
-        x, y = held_out(self._data, split)
-        assert x is not None
-        assert y is not None
-        loss, outputs = self._learner.evaluate(state.weights, state.buffers, x, y)
-        by_accuracy = split == "test" and self._spec.loss == "cross_entropy"
-        return -accuracy(outputs, y) if by_accuracy else loss
+        scores = recorder.evaluations.scores(state, "validation" if self._spec.keep == "best" else "test")
+        by_accuracy = self._spec.keep == "test-best" and "accuracy" in scores
+        return -scores["accuracy"] if by_accuracy else scores["loss"]
 
     def _end(self, state: State, recorder: Recorder, status: Any) -> None:
-        """Record the last epoch and close the run.
-
-        The loss and gradient of the last weights are measured as those of any others: before an epoch, which
-        is taken by a copy and thrown away. Their bits are then those that a longer run records.
-        """
-        epoch = np.array([state.epoch])
-        bits = LOSS | (GRADIENT if self._recording.norms or watches_gradient(self._spec.stop) else 0)
-        peek = self._learner.train(
-            state.copy(), self._member, self._rates(state.epoch, state.epoch + 1), np.array([bits], np.uint8)
-        )
-        recorder.passing(epoch, peek.loss, peek.gradient_sq)
+        """Record the last epoch and close the run; the bits are those that a longer run records there."""
+        recording, rule = self._recording, self._spec.stop
+        gradient = bool(recording.norms) or watches_gradient(rule)
+        if gradient or recording.loss or recording.thresholds or rule is not None:
+            loss, squares = self._learner.full_pass(state.weights, state.buffers, gradient=gradient)
+            losses, table = np.array([loss]), squares[None]
+            recorder.passing(np.array([state.epoch]), losses, table)
+            self._note_passages(state, state.epoch, losses)
+            if status == "done":
+                stop, _ = first_stop(rule, state.recent, state.epoch, self._watched(losses, table))
+                status = "done" if stop is None else "stopped"
         recorder.weights(state, scheduled=True, predicted=False)
-        self._note_passages(state, state.epoch, peek.loss)
-        if status == "done":
-            stop, _ = first_stop(self._spec.stop, state.recent, state.epoch, self._watched(peek))
-            status = "done" if stop is None else "stopped"
         state.status, state.status_epoch = status, state.epoch
         size = len(self._data.x)
         batch = size if self._spec.batch_size == "full" else min(self._spec.batch_size, size)

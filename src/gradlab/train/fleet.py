@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Data", "Fleet", "Member", "Record", "Trace", "build_data"]
 
-Backend = Literal["kernel", "loop"]
+Backend = Literal["kernel", "loop", "vmap"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Fleet:
         backend: What trains them.
         data: The data, each built once and shared by the members that name it.
         members: The runs.
+        device: Where the backend "vmap" trains: "cpu", "cuda" or "cuda:1".
     """
 
     spec: Spec
@@ -56,6 +57,7 @@ class Fleet:
     backend: Backend
     data: tuple[Data, ...]
     members: tuple[Member, ...]
+    device: str = "cpu"
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the arrays that the task holds, which are in `data` already."""

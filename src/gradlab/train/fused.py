@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from gradlab.model.mlp import MLP
-from gradlab.study.recipe import SGD, Adam, AdamW
+from gradlab.study.recipe import SGD, Adam, AdamW, Optimizer
 from gradlab.study.spec import Spec
 from gradlab.task.data import Data
 from gradlab.train import kernel
 from gradlab.train.fleet import Member
-from gradlab.train.learner import Measured
+from gradlab.train.learner import GRADIENT, LOSS, Measured
 from gradlab.train.random import orders
 from gradlab.train.start import first_state
 from gradlab.train.state import State
@@ -20,7 +20,7 @@ from gradlab.train.state import State
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FusedLearner", "program_of"]
+__all__ = ["FusedLearner", "optimizer_settings", "program_of"]
 
 _ORDER_ENTRIES = 4_000_000
 """Entries of the order of examples that are held at once (16 MB)."""
@@ -29,14 +29,6 @@ _ORDER_ENTRIES = 4_000_000
 def program_of(spec: Spec) -> kernel.Program:
     """What the kernel compiles of a specification."""
     model = cast(MLP, spec.model)
-    rule = spec.optimizer
-    settings: dict[str, Any] = {"optimizer": rule.kind, "weight_decay": rule.weight_decay}
-    if isinstance(rule, SGD):
-        settings |= {"momentum": rule.momentum, "nesterov": rule.nesterov}
-    elif isinstance(rule, Adam | AdamW):
-        settings |= {"beta1": rule.beta1, "beta2": rule.beta2, "eps": rule.eps}
-    else:
-        settings |= {"alpha": rule.alpha, "eps": rule.eps, "momentum": rule.momentum}
     return kernel.Program(
         widths=model.widths(spec.task.inputs, spec.task.outputs),
         activation=model.activation,
@@ -44,8 +36,18 @@ def program_of(spec: Spec) -> kernel.Program:
         loss=spec.loss,
         objective=spec.objective,
         reset_every_epoch=spec.reset_optimizer == "epoch",
-        **settings,
+        **optimizer_settings(spec.optimizer),
     )
+
+
+def optimizer_settings(rule: Optimizer) -> dict[str, Any]:
+    """An optimizer as a program's fields."""
+    settings: dict[str, Any] = {"optimizer": rule.kind, "weight_decay": rule.weight_decay}
+    if isinstance(rule, SGD):
+        return settings | {"momentum": rule.momentum, "nesterov": rule.nesterov}
+    if isinstance(rule, Adam | AdamW):
+        return settings | {"beta1": rule.beta1, "beta2": rule.beta2, "eps": rule.eps}
+    return settings | {"alpha": rule.alpha, "eps": rule.eps, "momentum": rule.momentum}
 
 
 class FusedLearner:
@@ -69,7 +71,7 @@ class FusedLearner:
         """Train for `len(rates)` epochs and change `state` in place."""
         count, size = len(rates), self._x.shape[1]
         parts: list[kernel.Measured] = []
-        chunk = max(1, _ORDER_ENTRIES // size) if self._ordered else max(1, count)
+        chunk = max(1, _ORDER_ENTRIES // size) if self._ordered else count
         for first in range(0, count, chunk):
             last = min(first + chunk, count)
             order = None
@@ -93,13 +95,39 @@ class FusedLearner:
             if not part.finite:
                 break
         finite = all(part.finite for part in parts)
-        rows = {name: _joined(parts, name, count, self._layers) for name in _ROWS}
+        rows = {name: _joined(parts, name, count) for name in _ROWS}
         return Measured(**rows, finite=finite)
 
-    def evaluate(
-        self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], x: NDArray[Any], y: NDArray[Any] | None
+    def full_pass(
+        self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], *, gradient: bool
     ) -> tuple[float, NDArray[np.float64]]:
-        """The mean loss (NaN without targets) and the outputs `[n, out]` on examples of the task."""
+        """The mean loss over the training set, and the squared norms `[L, 2]` of its gradient's parts."""
+        if not gradient:
+            loss, _, _ = kernel.evaluate(self._program, weights, self._x, self._y, gradient=False)
+            return loss, np.full((self._layers, 2), np.nan)
+        peek = kernel.train(  # one step on copies, for what is measured before it
+            self._program,
+            self._x,
+            self._y,
+            batch_size=None,
+            order=None,
+            lr=np.zeros(1),
+            weights=weights.copy(),
+            slots=self._program.new_slots(weights.dtype),
+            measure=np.array([LOSS | GRADIENT], np.uint8),
+        )
+        return float(peek.loss[0]), peek.gradient_sq[0]
+
+    def evaluate(
+        self,
+        weights: NDArray[Any],
+        buffers: dict[str, NDArray[Any]],
+        x: NDArray[Any],
+        y: NDArray[Any] | None,
+        training: tuple[int, int] | None = None,
+    ) -> tuple[float, NDArray[np.float64]]:
+        """The mean loss (NaN without targets) and the outputs `[n, out]`; an MLP has no training mode."""
+        del training
         inputs = self._columns(x)
         if y is None:
             targets = self._no_targets(inputs.shape[1])
@@ -108,14 +136,14 @@ class FusedLearner:
         loss, _, outputs = kernel.evaluate(self._program, weights, inputs, targets, gradient=False)
         return float("nan") if y is None else loss, outputs.T.astype(np.float64)
 
-    def rectified(
-        self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]]
-    ) -> tuple[list[NDArray[Any]], int]:
-        """Activations `[n, width]` of rectified layers on the training inputs; number of hidden units."""
-        units = sum(self._program.widths[1:-1])
+    def alive(
+        self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], x: NDArray[Any]
+    ) -> tuple[list[NDArray[np.bool_]], int]:
+        """Which rectified units are above zero on some of the inputs; number of hidden units."""
+        hidden = self._program.widths[1:-1]
         if self._program.activation != "relu":
-            return [], units
-        return [layer.T for layer in kernel.hidden(self._program, weights, self._x)], units
+            return [], sum(hidden)
+        return kernel.alive(self._program, weights, self._columns(x)), sum(hidden)
 
     @property
     def _layers(self) -> int:
@@ -134,17 +162,11 @@ class FusedLearner:
         return np.zeros((self._program.widths[-1], count), self._spec.dtype)
 
 
-_ROWS = ("loss", "gradient_sq", "batch_gradient_sq")
+_ROWS = ("loss", "gradient_sq", "batch_gradient_sq", "running")
 
 
-def _joined(parts: list[kernel.Measured], name: str, count: int, layers: int) -> NDArray[np.float64]:
+def _joined(parts: list[kernel.Measured], name: str, count: int) -> NDArray[np.float64]:
     """The parts' rows behind each other, NaN where training did not get."""
-    if len(parts) == 1 and len(parts[0].loss) == count:
-        return getattr(parts[0], name)
-    rows = np.full((count,) if name == "loss" else (count, layers, 2), np.nan)
-    first = 0
-    for part in parts:
-        found: NDArray[np.float64] = getattr(part, name)
-        rows[first : first + len(found)] = found
-        first += len(found)
-    return rows
+    found: list[NDArray[np.float64]] = [getattr(part, name) for part in parts]
+    missing = count - sum(len(rows) for rows in found)
+    return np.concatenate([*found, np.full((missing, *found[0].shape[1:]), np.nan)])

@@ -14,11 +14,11 @@ def row(*values: float) -> Row:
 
 def test_summaries_shrink_to_the_room_they_have() -> None:
     runs = row(*range(1, 21))
-    assert runs.summary(epochs=False, letters=60) == "median 10.5 [6, 15], n = 20"
-    assert runs.summary(epochs=False, letters=20) == "median 10.5 [6, 15]"
-    assert runs.summary(epochs=False, letters=15) == "10.5 [6, 15]"
-    assert runs.summary(epochs=False, letters=3) == "10.5"
-    assert row(np.nan).summary(epochs=False, letters=60) == "no value in any run"
+    assert runs.summary(60) == "median 10.5 [6, 15], n = 20"
+    assert runs.summary(20) == "median 10.5 [6, 15]"
+    assert runs.summary(15) == "10.5 [6, 15]"
+    assert runs.summary(3) == "10.5"
+    assert row(np.nan).summary(60) == "no value in any run"
 
 
 def test_infinite_values_have_a_lane_and_dots_do_not_cover_each_other() -> None:

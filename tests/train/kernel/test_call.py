@@ -77,7 +77,7 @@ def test_measuring_changes_no_bit(recipe, batch_size, n):
     program = Program((2, 5, 3), **recipe)
     start = oracle.initial_weights(program.widths, dtype=np.float32)
     results = []
-    for measure in range(8):
+    for measure in range(16):
         weights = start.copy()
         measured = run(
             program, weights, program.new_slots(np.float32), batch_size=batch_size, n=n, measure=measure
@@ -86,10 +86,10 @@ def test_measuring_changes_no_bit(recipe, batch_size, n):
     _, expected, full = results[-1]
     for measure, weights, measured in results:
         assert weights == expected
-        for bit, name in ((1, "loss"), (2, "gradient_sq"), (4, "batch_gradient_sq")):
+        for bit, name in ((1, "loss"), (2, "gradient_sq"), (4, "batch_gradient_sq"), (8, "running")):
             got = getattr(measured, name)
             if measure & bit:
-                assert got.tobytes() == getattr(full, name).tobytes()
+                np.testing.assert_array_equal(got, getattr(full, name))
             else:
                 assert np.isnan(got).all()
 
@@ -262,6 +262,31 @@ def test_hidden_units_are_torch_s(activation):
     last = oracle.split(program.widths, weights)[-2:]
     outputs = torch.nn.functional.linear(torch.tensor(layers[-1].T.copy()), *last).detach().numpy().T
     np.testing.assert_allclose(outputs, kernel.evaluate(program, weights, x, x[:1])[2], atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2048, 5000])
+def test_units_are_alive_if_any_sample_lifts_them_above_zero(n):
+    program = Program((3, 8, 6, 2))
+    weights = oracle.initial_weights(program.widths)
+    weights[24:26] = -100  # two biases of the first layer
+    x = np.random.default_rng(0).normal(size=(3, n))
+    found = kernel.alive(program, weights, x)
+    assert not found[0][:2].any()
+    for seen, layer in zip(found, kernel.hidden(program, weights, x), strict=True):
+        np.testing.assert_array_equal(seen, layer.max(axis=1) > 0)
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 7])
+def test_outputs_that_are_not_numbers_are_counted_as_numpy_does(batch_size):
+    program = Program((1, 3), loss="cross_entropy", optimizer="sgd")
+    weights = np.array([0.0, np.nan, 0.0, 0.0, 0.0, 0.0])
+    y = np.array([0, 1, 1, 2] * 5)
+    measured = kernel.train(
+        program, np.ones((1, 20)), y, batch_size=batch_size, order=None, lr=np.zeros(1), weights=weights, slots={},
+        measure=np.full(1, 8, np.uint8),
+    )  # fmt: skip
+    assert not measured.finite
+    assert batch_size is not None or measured.running[0, 1] == 0.5
 
 
 def test_bad_arguments_are_named():

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from gradlab.report.axes import Axis, Node, Size, epoch_axis, value_axis
 from gradlab.report.frame import HOVER, Tables, colour, field, layered, pixels, shape
-from gradlab.report.numbers import epoch, interval, number
+from gradlab.report.numbers import interval
 from gradlab.report.palette import INK, Style
+from gradlab.report.scales import PLAIN, Scale
 from gradlab.report.summary import median, median_interval
 
 __all__ = ["Row", "strips"]
@@ -41,13 +42,13 @@ class Row:
     replicates: NDArray[np.int64]
     published: tuple[float, str] | None = None
 
-    def summary(self, *, epochs: bool, letters: int) -> str:
+    def summary(self, letters: int, scale: Scale = PLAIN) -> str:
         """Median, interval and n, as much of it as fits into so many letters."""
         defined = self.values[~np.isnan(self.values)]
         if not len(defined):
             return "no value in any run"
-        said = epoch(median(defined)) if epochs else number(median(defined), 3, typographic=True)
-        bounds = interval(median_interval(defined), epochs=epochs, typographic=True)
+        said = scale.write(median(defined))
+        bounds = interval(median_interval(defined), write=scale.write)
         short = f"{said} {bounds}".rstrip()
         longest = (f"median {short}, n = {len(defined)}", f"median {short}", short, said)
         return next((text for text in longest if len(text) <= letters), said)
@@ -60,6 +61,7 @@ def strips(
     tables: Tables,
     *,
     title: str,
+    scale: Scale = PLAIN,
     epochs: bool = False,
     lane: str = "never",
     log: bool | None = None,
@@ -73,9 +75,10 @@ def strips(
         size: The size.
         tables: Takes the rows.
         title: The quantity and its unit.
+        scale: How values are written, and on which axis they lie.
         epochs: Whether values are epochs, which are whole numbers.
         lane: What an infinite value means.
-        log: Whether the axis is logarithmic; by default, decided by the span.
+        log: Whether the axis is logarithmic; by default, the scale or the span decides.
         reference: A value that the claim names, drawn as a dashed line.
 
     Returns:
@@ -90,7 +93,9 @@ def strips(
     lost = any(np.isinf(row.values).any() for row in rows)
     lane_width = 56.0 if lost else 0.0
     inner = width - lane_width
-    axis = _axis(np.concatenate([finite, np.array(extra, dtype=float)]), title, size, epochs=epochs, log=log)
+    axis = _axis(
+        np.concatenate([finite, np.array(extra, dtype=float)]), title, size, scale, epochs=epochs, log=log
+    )
     # The scale reaches past the last value so that the lane is part of the same axis, beyond a dotted line.
     far = axis.at(width, inner) if lost else axis.high
     lane_at = axis.at(inner + lane_width * 0.55, inner)
@@ -119,7 +124,7 @@ def strips(
             )
         )
     if reference is not None:
-        said = f"{HOVER}named in the claim: {number(reference)}"
+        said = f"{HOVER}named in the claim: {scale.table(reference)}"
         line = [{"value": reference, "y": top + 22, "to": top + 54, "text": said} for top, _ in places]
         look = {"strokeDash": [5, 4], "color": INK.soft[0]}
         layers.append(tables(line, "rule", look, x=x, y=y, y2={"field": "to"}, description=field("text")))
@@ -128,13 +133,12 @@ def strips(
         for top, row in places
     ]
     summaries = [
-        {"y": top + 13, "text": row.summary(epochs=epochs, letters=_letters(row, width, size))}
-        for top, row in places
+        {"y": top + 13, "text": row.summary(_letters(row, width, size), scale)} for top, row in places
     ]
     dots = [
         {**dot, "condition": row.condition}
         for top, row in places
-        for dot in _dots(row, top + DOTS, axis, inner, lane_at, epochs=epochs)
+        for dot in _dots(row, top + DOTS, axis, inner, lane_at, scale)
     ]
     many = max((len(row.values) for row in rows), default=0)
     dot = {"filled": True, "size": 34 if many <= 40 else 14, "opacity": 0.62}
@@ -168,7 +172,7 @@ def strips(
             "value": row.published[0],
             "y": top + DOTS,
             "condition": row.condition,
-            "text": f"{HOVER}{_published(*row.published)}",
+            "text": f"{HOVER}{_published(*row.published, scale)}",
         }
         for top, row in places
         if row.published
@@ -184,20 +188,22 @@ def _letters(row: Row, width: float, size: Size) -> int:
     return int(width / (size.type * 0.6)) - int(1.15 * len(row.condition)) - 4
 
 
-def _published(value: float, note: str) -> str:
-    return f"published: {number(value)}" + (f" ({note})" if note else "")
+def _published(value: float, note: str, scale: Scale) -> str:
+    return f"published: {scale.table(value)}" + (f" ({note})" if note else "")
 
 
-def _axis(values: NDArray[np.float64], title: str, size: Size, *, epochs: bool, log: bool | None) -> Axis:
+def _axis(
+    values: NDArray[np.float64], title: str, size: Size, scale: Scale, *, epochs: bool, log: bool | None
+) -> Axis:
     positive = values[values > 0] if len(values) else values
     if epochs and len(positive):
         low, high = float(positive.min()), float(positive.max())
         if high > 5 * low:
             return epoch_axis(int(high * 1.15), size, title=title, first=max(1.0, low / 1.3))
-    return value_axis(values, title, log=log)
+    return value_axis(values, title, log=scale.log if log is None else log, tick=scale.tick, ends=scale.ends)
 
 
-def _dots(row: Row, middle: float, axis: Axis, width: float, lane_at: float, *, epochs: bool) -> _Rows:
+def _dots(row: Row, middle: float, axis: Axis, width: float, lane_at: float, scale: Scale) -> _Rows:
     """Dots with small vertical steps where they would cover each other."""
     places: list[tuple[float, float, float, int]] = []
     radius = 6.4 if len(row.values) <= 40 else 4.2
@@ -213,7 +219,7 @@ def _dots(row: Row, middle: float, axis: Axis, width: float, lane_at: float, *, 
         {
             "value": lane_at if np.isinf(value) else value,
             "y": middle + offset,
-            "text": f"{HOVER}{row.condition}, replicate {replicate}: {epoch(value) if epochs else number(value)}",
+            "text": f"{HOVER}{row.condition}, replicate {replicate}: {scale.table(value)}",
         }
         for value, offset, _, replicate in places
     ]

@@ -7,14 +7,26 @@ from typing import Any
 import numpy as np
 
 from gradlab.train.kernel.denormals import flushed
-from gradlab.train.kernel.epochs import run
-from gradlab.train.kernel.layout import ACTIVATIONS, LOSSES, Net, Samples, aligned, make_row, make_tile
+from gradlab.train.kernel.epochs import run, run_wide
+from gradlab.train.kernel.layout import (
+    ACTIVATIONS,
+    LOSSES,
+    Net,
+    Samples,
+    aligned,
+    is_wide,
+    make_row,
+    make_tile,
+)
 from gradlab.train.kernel.program import Array, Measured, Program
 from gradlab.train.kernel.update import OPTIMIZERS, Rule
 from gradlab.train.kernel.vector import VECTOR_BYTES
 
 _OWN = ("C", "W")
 """Compiled code takes contiguous writable arrays: another kind would be compiled for anew."""
+
+_CHUNK = 2048
+"""Samples whose hidden activations are held at a time."""
 
 
 def train(
@@ -46,7 +58,8 @@ def train(
         weights: `[D]` float32 or float64, changed in place; the computation has its dtype.
         slots: the optimizer's state (`Program.slots`), changed in place.
         updates: steps that the optimizer has taken so far.
-        measure: `uint8[epochs]`: bit 1 measures the loss, 2 the full-batch gradient, 4 the last minibatch's.
+        measure: `uint8[epochs]`: bit 1 measures the loss, 2 the full-batch gradient, 4 the last minibatch's, 8
+            what the batches themselves met.
 
     Returns:
         The measurements, and how far training went.
@@ -84,18 +97,19 @@ def train(
             own[:size] = given
     loss = np.full(epochs, np.nan)
     squares, batch_squares = np.full((2, epochs, layers, 2), np.nan)
+    running = np.full((epochs, 4), np.nan)
     with flushed():
-        updates, done, finite = run(
+        updates, done, finite = (run_wide if is_wide(program.widths) else run)(
             net, _rule(program), data, batch, places, np.require(lr, np.float64, _OWN), work, slot1, slot2,
             updates, program.reset_every_epoch, program.objective == "sum_of_outputs", mask,
             make_row(program.widths, weights.dtype), batch_tile, full_tile, gradient, probe, loss, squares,
-            batch_squares, probe[:0],
+            batch_squares, running, probe[:0],
         )  # fmt: skip
     weights[:] = work[:size]
     for own, given in ((slot1, first), (slot2, second)):
         if given is not None:
             given[:] = own[:size]
-    return Measured(loss, squares, batch_squares, int(updates), int(done), bool(finite))
+    return Measured(loss, squares, batch_squares, running, int(updates), int(done), bool(finite))
 
 
 def evaluate(
@@ -126,11 +140,11 @@ def evaluate(
     outputs = np.empty(program.widths[-1] * data.size, dtype)
     tile, none, unmeasured = make_tile(program.widths, dtype, data.size), slope[:0], np.empty((0, 0, 0))
     with flushed():
-        run(
+        (run_wide if is_wide(program.widths) else run)(
             _net(program), _rule(program), data, data.size, np.zeros((1, 0), np.int32), loss[:0],
             np.require(weights, requirements=_OWN), none, none, 0, False, program.objective == "sum_of_outputs",
             np.zeros(0, np.uint8), make_row(program.widths, dtype), tile, tile, slope, none, loss, unmeasured,
-            unmeasured, outputs,
+            unmeasured, loss[:0, None], outputs,
         )  # fmt: skip
     return float(loss[0]), slope if gradient else None, outputs.reshape(program.widths[-1], data.size)
 
@@ -165,20 +179,47 @@ def hidden(program: Program, weights: Array, x: Array) -> list[Array]:
     return layers
 
 
-def compile(dtype: Any) -> None:
+def alive(program: Program, weights: Array, x: Array) -> list[Array]:
+    """Which hidden units are ever above zero, found without holding every sample's activations.
+
+    Args:
+        program: the network.
+        weights: `[D]`.
+        x: `[in, n]`.
+
+    Returns:
+        One `bool[width]` per hidden layer.
+
+    >>> alive(Program((1, 2, 1)), np.array([1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 0.0]), np.array([[3.0]]))
+    [array([ True, False])]
+    """
+    found = [np.zeros(width, np.bool_) for width in program.widths[1:-1]]
+    for first in range(0, x.shape[1], _CHUNK):
+        for seen, layer in zip(found, hidden(program, weights, x[:, first : first + _CHUNK]), strict=True):
+            seen |= (layer > 0).any(axis=1)
+    return found
+
+
+def compile(dtype: Any, wide: bool = False) -> None:
     """Compile for one dtype, or load what an earlier process compiled, so that workers start warm.
 
     Args:
         dtype: float32 or float64.
+        wide: for networks with wide layers (`is_wide`), and not for the others.
     """
-    program = Program((1, 1))
-    x, weights = np.zeros((1, 2), dtype), np.zeros(2, dtype)
-    for batch_size in (1, None):
-        train(
-            program, x, x, batch_size=batch_size, order=None, lr=np.zeros(1), weights=weights,
-            slots=program.new_slots(dtype),
-        )  # fmt: skip
-    evaluate(program, weights, x, x)
+    inputs = 64 if wide else 1
+    program = Program((inputs, 1))
+    x, y, weights = np.zeros((inputs, 2), dtype), np.zeros((1, 2), dtype), np.zeros(inputs + 1, dtype)
+    train(
+        program,
+        x,
+        y,
+        batch_size=1,
+        order=None,
+        lr=np.zeros(1),
+        weights=weights,
+        slots=program.new_slots(dtype),
+    )
 
 
 def _net(program: Program) -> Net:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradlab.train.kernel.vector import BLOCK, VECTOR_BYTES, compiled, lanes
+from gradlab.train.kernel.vector import VECTOR_BYTES, compiled, lanes
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "tanh")
 IDENTITY, RECTIFIED, LEAKY_RECTIFIED, TANH = range(4)
@@ -16,6 +17,11 @@ MSE, CROSS_ENTROPY = range(2)
 _CACHE = 400_000
 """Bytes of activations that a tile may take: well inside a core's second-level cache."""
 _MOST_COLUMNS = 512
+_WIDE_COLUMNS = 128
+_MANY, _MANY_WEIGHTS = 64, 1 << 14
+
+ROWS = 6
+"""Rows of a wide layer's weights that one block keeps in registers together, with `GROUP` vectors of each."""
 
 
 class Net(NamedTuple):
@@ -62,12 +68,18 @@ class Tile(NamedTuple):
         zeros: `[BLOCK]` zeros, the bias of a backward product.
         stride: numbers from one row to the next.
         columns: most samples in a tile, a multiple of the vector's lanes.
+        inputs: of a wide network, the samples once more, in panels; see `dense_panels`.
+        hidden: of a wide network, room for one hidden layer's panels.
+        strip: of a wide network, room for a few rows of a gradient.
     """
 
     values: Any
     zeros: Any
     stride: int
     columns: int
+    inputs: Any
+    hidden: Any
+    strip: Any
 
 
 def tile_columns(widths: tuple[int, ...], itemsize: int, batch: int) -> int:
@@ -82,13 +94,44 @@ def tile_columns(widths: tuple[int, ...], itemsize: int, batch: int) -> int:
     return min(fit, _MOST_COLUMNS, -(-batch // unit) * unit)
 
 
+def is_wide(widths: tuple[int, ...]) -> bool:
+    """Whether a network has a layer so wide that the weights' traffic matters, or so many inputs.
+
+    >>> is_wide((784, 20, 8, 10)), is_wide((1, 10, 18, 15, 4, 1))
+    (True, False)
+    """
+    return widths[0] >= _MANY or any(a >= _MANY and a * b >= _MANY_WEIGHTS for a, b in pairwise(widths))
+
+
 def make_tile(widths: tuple[int, ...], dtype: np.dtype[Any], batch: int) -> Tile:
     """Allocate the scratch for batches of `batch` samples."""
-    columns = tile_columns(widths, dtype.itemsize, batch)
-    # One vector more than the columns, so that rows do not all start in the same cache set.
-    stride = columns + lanes(dtype.itemsize)
-    rows = sum(widths) + 2 * max(widths[1:])
-    return Tile(aligned(rows * stride, dtype), np.zeros(BLOCK, dtype), stride, columns)
+    unit, rows = lanes(dtype.itemsize), sum(widths) + 2 * max(widths[1:])
+    nothing = np.zeros(0, dtype)
+    if not is_wide(widths):
+        columns = tile_columns(widths, dtype.itemsize, batch)
+        # One vector more than the columns, so that rows do not all start in the same cache set.
+        stride = columns + unit
+        values = aligned(rows * stride, dtype)
+        return Tile(values, np.zeros(ROWS, dtype), stride, columns, nothing, nothing, nothing)
+    columns = wide_columns(dtype.itemsize, batch)
+    # An odd number of vectors, for the same reason; and rows to spare, as whole squares of a tile are turned over.
+    stride = columns + unit * (1 + columns // unit % 2)
+    values = aligned((rows + unit) * stride, dtype)
+    panels, hidden = (columns * -(-width // unit) * unit for width in (widths[0], max(widths[1:])))
+    strip = ROWS * max(widths[:-1]) + max(widths[1:])
+    return Tile(
+        values, np.zeros(ROWS, dtype), stride, columns, *(aligned(n, dtype) for n in (panels, hidden, strip))
+    )
+
+
+def wide_columns(itemsize: int, batch: int) -> int:
+    """How many samples a tile of a wide network holds.
+
+    >>> wide_columns(4, 5000) % lanes(4)
+    0
+    """
+    unit = lanes(itemsize)
+    return min(_WIDE_COLUMNS, -(-batch // unit) * unit)
 
 
 def aligned(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from gradlab.train.kernel.layout import MSE
 from gradlab.train.kernel.vector import compiled
 
@@ -94,6 +96,48 @@ def cross_entropy(
             place = delta + unit * stride + column
             values[place] = scale * (values[place] / mass - (1 if unit == label else 0))
     return total
+
+
+@compiled
+def correct(net: Any, data: Any, order: Any, first: Any, count: Any, tile: Any) -> int:
+    """How many samples of a tile have their largest output, the first of equals, at their label.
+
+    Args:
+        net: the network.
+        data: the training set, with labels.
+        order: `int32[n]` sample indices, or empty for the natural order.
+        first: where the tile begins in that order.
+        count: samples in the tile.
+        tile: scratch that holds the outputs.
+
+    Returns:
+        The number. As in NumPy and PyTorch, NaN is larger than any number.
+    """
+    layers = net.widths.size - 1
+    hits = 0
+    for column in range(count):
+        sample = order[first + column] if order.size else first + column
+        outputs = tile.values[net.rows[layers] * tile.stride + column :: tile.stride]
+        hits += _largest(outputs, net.widths[layers]) == data.labels[sample]
+    return hits
+
+
+@compiled
+def _largest(outputs: Any, width: Any) -> int:
+    best, most = 0, outputs[0]
+    for unit in range(1, width):
+        value = outputs[unit]
+        if value > most or (np.isnan(value) and not np.isnan(most)):
+            best, most = unit, value
+    return best
+
+
+@compiled
+def sample_correct(net: Any, data: Any, sample: Any, row: Any) -> int:
+    """1 if the largest output of the sample whose activations `row` holds is at its label, else 0."""
+    layers = net.widths.size - 1
+    outputs = row.values[row.places[layers] : row.places[layers + 1]]
+    return 1 if _largest(outputs, net.widths[layers]) == data.labels[sample] else 0
 
 
 @compiled

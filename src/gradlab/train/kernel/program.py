@@ -115,6 +115,9 @@ class Measured:
             layer's weight and bias.
         batch_gradient_sq: `float64[epochs, L, 2]`, the same of the objective on the epoch's last minibatch, at
             the weights before that step. Weight decay is in neither.
+        running: `float64[epochs, 4]`, what the batches of epoch e met while the weights moved: the mean loss of a
+            sample, the share classified correctly (NaN without labels), the sum of the batches' mean losses, and
+            the last batch's mean loss.
         updates: optimizer steps since the optimizer was created, for the next call.
         epochs_done: epochs taken; fewer than asked for only after a divergence.
         finite: False if the last epoch taken met a loss or weight that is not finite. That epoch is taken to its
@@ -124,6 +127,7 @@ class Measured:
     loss: Array
     gradient_sq: Array
     batch_gradient_sq: Array
+    running: Array
     updates: int
     epochs_done: int
     finite: bool

@@ -8,10 +8,10 @@ from gradlab.train.kernel.blocks import LEAKY, LEAKY_SLOPE, PLAIN, RELU, RELU_SL
 from gradlab.train.kernel.layout import LEAKY_RECTIFIED, RECTIFIED, TANH, lanes_of
 from gradlab.train.kernel.losses import sample_loss
 from gradlab.train.kernel.rows import backward_rows, forward_rows, outer_rows
-from gradlab.train.kernel.vector import compiled
+from gradlab.train.kernel.vector import inlined
 
 
-@compiled
+@inlined
 def sample_pass(
     net: Any, data: Any, sample: Any, weights: Any, row: Any, descend_sum: bool, gradient: Any
 ) -> float:

@@ -17,8 +17,8 @@ from gradlab.train.kernel.blocks import (
     tanh_row,
 )
 from gradlab.train.kernel.layout import LEAKY_RECTIFIED, MSE, RECTIFIED, TANH, lanes_of
-from gradlab.train.kernel.losses import cross_entropy, squared_error
-from gradlab.train.kernel.vector import BLOCK, STRIP, compiled, inlined
+from gradlab.train.kernel.losses import correct, cross_entropy, squared_error
+from gradlab.train.kernel.vector import BLOCK, STRIP, inlined
 
 
 @inlined
@@ -115,10 +115,11 @@ def _backward(net: Any, weights: Any, tile: Any, padded: Any, delta: Any, spare:
             delta, spare = spare, delta
 
 
-@compiled
+@inlined
 def batch_pass(
     net: Any, data: Any, order: Any, first: Any, count: Any, weights: Any, tile: Any, loaded: bool,
-    descend_sum: bool, gradient: Any, outputs: Any,
+    descend_sum: bool, gradient: Any, outputs: Any, hits: Any, keep: bool, stepping: bool, rule: Any, rate: Any,
+    left1: Any, left2: Any, slot1: Any, slot2: Any,
 ) -> float:  # fmt: skip
     """Loss of a batch and, where `gradient` has room, the gradient of what is descended on.
 
@@ -134,6 +135,15 @@ def batch_pass(
         descend_sum: take the gradient of the sum of outputs, not of the loss.
         gradient: `[D]`, overwritten; or empty for a forward pass alone.
         outputs: `[out * n]`, overwritten for the samples of the batch; or empty.
+        hits: `int64[1]`, to which the number of samples classified correctly is added; or empty.
+        keep: taken, as what follows, for the sake of `wide_pass`.
+        stepping: not used.
+        rule: not used.
+        rate: not used.
+        left1: not used.
+        left2: not used.
+        slot1: not used.
+        slot2: not used.
 
     Returns:
         The loss, reduced to its mean.
@@ -159,6 +169,8 @@ def batch_pass(
             total += squared_error(net, data, order, first + start, size, tile, delta, scale)
         else:
             total += cross_entropy(net, data, order, first + start, size, tile, delta, scale)
+        if hits.size:
+            hits[0] += correct(net, data, order, first + start, size, tile)
         if outputs.size:
             for o in range(width):
                 row = (net.rows[layers] + o) * stride

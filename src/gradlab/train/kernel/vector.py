@@ -113,17 +113,29 @@ class Emitter:
         """Load the number at `pointer[index]`."""
         return self.builder.load(self.builder.gep(pointer, [index]))
 
-    def load(self, pointer: Any, index: Any) -> Any:
-        """Load the vector that starts at `pointer[index]`."""
-        address = self.builder.gep(pointer, [index])
-        return self.builder.load(self.builder.bitcast(address, self.vector.as_pointer()), align=self.itemsize)
+    def load(self, pointer: Any, index: Any, mask: Any = None) -> Any:
+        """Load the vector that starts at `pointer[index]`; lanes outside a mask are zero and are not read."""
+        address = self._address(pointer, index)
+        if mask is None:
+            return self.builder.load(address, align=self.itemsize)
+        function = self._masked("load", self.vector, [address.type, _LANE, mask.type, self.vector])
+        return self.builder.call(function, [address, _LANE(self.itemsize), mask, self.zero])
 
-    def store(self, value: Any, pointer: Any, index: Any) -> None:
-        """Store a vector so that it starts at `pointer[index]`."""
-        address = self.builder.gep(pointer, [index])
-        self.builder.store(
-            value, self.builder.bitcast(address, self.vector.as_pointer()), align=self.itemsize
-        )
+    def store(self, value: Any, pointer: Any, index: Any, mask: Any = None) -> None:
+        """Store a vector so that it starts at `pointer[index]`; lanes outside a mask are not written."""
+        address = self._address(pointer, index)
+        if mask is None:
+            self.builder.store(value, address, align=self.itemsize)
+        else:
+            function = self._masked("store", ir.VoidType(), [self.vector, address.type, _LANE, mask.type])
+            self.builder.call(function, [value, address, _LANE(self.itemsize), mask])
+
+    def _address(self, pointer: Any, index: Any) -> Any:
+        return self.builder.bitcast(self.builder.gep(pointer, [index]), self.vector.as_pointer())
+
+    def _masked(self, what: str, result: Any, arguments: list[Any]) -> Any:
+        name = f"llvm.masked.{what}.v{self.lanes}f{8 * self.itemsize}.p0"
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
 
     def splat(self, number: Any) -> Any:
         """A vector whose lanes all hold `number`."""
@@ -190,6 +202,22 @@ class Emitter:
         kind = ir.VectorType(_LANE, self.lanes)
         parts = [self.builder.shuffle_vector(a, b, ir.Constant(kind, mask)) for mask in (low, high)]
         return self.builder.fadd(*parts)
+
+    def transposed(self, vectors: Sequence[Any]) -> list[Any]:
+        """As many vectors as each has lanes, lane i of vector j at lane j of vector i."""
+        lines, half = list(vectors), self.lanes // 2
+        kind = ir.VectorType(_LANE, self.lanes)
+        while half:
+            low = [k if not k & half else self.lanes + k - half for k in range(self.lanes)]
+            high = [k + half if not k & half else self.lanes + k for k in range(self.lanes)]
+            for first in range(self.lanes):
+                if not first & half:
+                    pair = lines[first], lines[first + half]
+                    lines[first], lines[first + half] = (
+                        self.builder.shuffle_vector(*pair, ir.Constant(kind, mask)) for mask in (low, high)
+                    )
+            half //= 2
+        return lines
 
     @contextmanager
     def loop(self, count: Any) -> Generator[Any]:
