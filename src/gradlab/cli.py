@@ -255,7 +255,7 @@ def digest(
 @app.command()
 def bench(
     only: Annotated[
-        str, typer.Argument(help="kernel, mnist, workers or bookkeeping; all if not given.")
+        str, typer.Argument(help="kernel, cnn, mnist, workers or bookkeeping; all if not given.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:

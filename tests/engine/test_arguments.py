@@ -91,6 +91,8 @@ def test_what_cannot_be_read_as_a_model_is_told(text: str, message: str) -> None
         ("mnits", "data: is not a known kind; found mnits; .* did you mean 'mnist'"),
         ("digits = { tset = 0.5 }", "data.tset: is not a known key"),
         ("digits = { test = 2 }", "data.test: must be less than 1.0; found 2"),
+        ("digits = { test = { vary = [0.1, 0.2] } }", "data.test: takes one value here; found 0.1, 0.2"),
+        ("vary = ['digits', 'mnist']", "data: takes one value here; found digits, mnist"),
     ],
 )
 def test_what_cannot_be_read_as_a_task_is_told(text: str, message: str) -> None:

@@ -112,7 +112,16 @@ def test_scores_are_those_of_plain_pytorch(
 
 def test_the_command_line_says_the_same(trained: Any) -> None:
     folder, scores = trained
-    command = [sys.executable, "-m", "gradlab", "evaluate", "--weights", "weights.pt", "--model", "plain_nets:Net"]
+    command = [
+        sys.executable,
+        "-m",
+        "gradlab",
+        "evaluate",
+        "--weights",
+        "weights.pt",
+        "--model",
+        "plain_nets:Net",
+    ]
     command += ["--data", 'arrays = "data.npz"', "--loss", "cross_entropy"]
     told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr

@@ -56,13 +56,15 @@ def test_the_smallest_effect_of_the_study_counts_where_the_claim_has_none() -> N
 def test_too_few_replicates_says_how_many_it_needs() -> None:
     for pairing in (False, True):
         found = verdict_on(LESS, two(LOW[:5], HIGH[:5], paired=pairing))
-        assert found.shown == "too few replicates (needs 6)"
+        assert found.shown == "too few replicates (needs 7)"
         assert verdict_on(LESS, two(LOW[:6], HIGH[:6], paired=pairing)).outcome == "supported"
+        extended = two(LOW[:7], HIGH[:7], paired=pairing)
+        assert verdict_on(LESS, extended, looks=[5]).outcome == "supported"  # so many are indeed enough
 
 
 def test_a_share_near_one_needs_many_runs() -> None:
     runs = Runs({"deep": {"loss": np.ones(20), "flag_dead": np.zeros(20)}})
-    assert verdict_on("share(flag_dead, deep, at_most=0.05)", runs).shown == "too few replicates (needs 72)"
+    assert verdict_on("share(flag_dead, deep, at_most=0.05)", runs).shown == "too few replicates (needs 86)"
     assert verdict_on("share(flag_dead, deep, at_most=0.2)", runs).outcome == "supported"
 
 
@@ -198,7 +200,7 @@ def test_epochs_are_never_n() -> None:
     )
     for claim in ("falls(loss)", "correlates(loss, gradient_norm, deep, over=epochs)"):
         found = verdict_on(claim, runs)
-        assert (found.n, found.shown) == ((5,), "too few replicates (needs 6)")
+        assert (found.n, found.shown) == ((5,), "too few replicates (needs 7)")
 
 
 def test_a_curve_that_falls_in_every_run_falls() -> None:
@@ -251,7 +253,7 @@ def test_correlation_over_runs_and_over_conditions() -> None:
     assert verdict_on("correlates(loss, weight_norm, deep)", runs).outcome == "supported"
     assert verdict_on("correlates(loss, weight_norm, deep, sign=negative)", runs).outcome == "contradicted"
     few = Runs({"deep": {"loss": x[:8], "weight_norm": x[:8]}})
-    assert verdict_on("correlates(loss, weight_norm)", few).shown == "too few replicates (needs 12)"
+    assert verdict_on("correlates(loss, weight_norm)", few).shown == "too few replicates (needs 14)"
     many = Runs({
         f"m{k}": {"loss": np.full(3, float(k)), "weight_norm": np.full(3, k + 1.0)} for k in range(6)
     })

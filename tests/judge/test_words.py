@@ -48,6 +48,13 @@ def test_a_comparison_is_one_short_sentence() -> None:
     assert sentence("accuracy", -0.02, (-0.03, -0.01), ratio=False) == (
         "accuracy of deep is 2 percentage points lower than wide [1, 3]"
     )
+    assert sentence("accuracy.test", 0.02, (0.01, 0.03), ratio=False) == (
+        "test accuracy of deep is 2 percentage points higher than wide [1, 3]"
+    )
+    assert sentence("loss.test", 0.9, (0.5, 1.4)) == "test loss of deep is 0.9 times that of wide [0.5, 1.4]"
+    assert sentence("epochs_to(accuracy.running, 0.99)", 0.5, (0.4, 0.6)).startswith(
+        "deep reaches a running training accuracy of 99 % 2 times earlier"
+    )
     assert sentence("loss", 1.05, (1.02, 1.08)) == "deep ends 5 % higher than wide [2, 8]"
     assert sentence("loss", 0.95, (0.92, 0.98)) == "deep ends 5 % lower than wide [2, 8]"
     assert "by no finite factor" in sentence("epochs_to(loss, 1e-3)", np.inf, (3, np.inf))

@@ -70,3 +70,9 @@ def test_labels_never_touch_and_keep_their_order(wanted: list[float]) -> None:
     places = spread(wanted, 16, 8, 292)
     ordered = sorted(range(len(wanted)), key=lambda index: wanted[index])
     assert all(places[b] - places[a] >= 16 - 1e-6 for a, b in itertools.pairwise(ordered))
+
+
+def test_ticks_that_lie_close_together_are_told_apart() -> None:
+    axis = value_axis([2.3012, 2.3059], "test loss")
+    assert len(set(axis.names)) == len(axis.names) > 2
+    assert [float(name) for name in axis.names] == pytest.approx(list(axis.ticks), rel=1e-9)

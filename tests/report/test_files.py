@@ -22,7 +22,7 @@ def test_a_file_carries_its_title_and_its_colours(tmp_path: Path) -> None:
     result = fake_results.make(n=2, epochs=30)
     (loss,) = [path for path in save_figures(result, tmp_path, formats=["svg"]) if path.stem == "loss"]
     text = loss.read_text("utf-8")
-    assert "ends lowest" in text or "end level" in text
+    assert "ends lowest" in text or "end close together" in text
     assert "#0072b2" in text
     assert "var(--" not in text
 

@@ -26,7 +26,9 @@ def test_losses_name_the_lowest_and_how_far_the_highest_is() -> None:
 
 def test_what_ends_level_is_not_ranked() -> None:
     said = findings.ended([line("a", 1, 1.0e-3), line("b", 1, 1.05e-3)], "training loss")
-    assert said == "a and b end level, at a median training loss of about 10⁻³"
+    assert said == "a and b end close together, at a median training loss of 10⁻³ to 1.05×10⁻³"
+    said = findings.ended([line("a", 1, 1e-3), line("b", 1, 1e-3)], "training loss")
+    assert said == "a and b end close together, at a median training loss of 10⁻³"
 
 
 def test_accuracies_name_the_highest() -> None:

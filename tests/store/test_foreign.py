@@ -167,6 +167,8 @@ def test_what_is_no_file_of_weights_is_told(tmp_path: Path, content: bytes | Non
         ({"a": {"w": torch.ones(1)}, "b": {"w": torch.ones(1)}}, r"several sets of weights \(a, b\)"),
         (3, "holds a int, not weights by name"),
         ({"w": torch.ones(2, 2).to_sparse()}, "w is sparse"),
+        ({"w": torch.ones(2, dtype=torch.complex64)}, "w holds complex numbers"),
+        ({"w": torch.ones(2, device="meta")}, "w has a shape and no numbers"),
     ],
 )
 def test_what_holds_no_weights_is_told(found: object, message: str) -> None:

@@ -2,7 +2,7 @@ import pytest
 from fleets import spec_of
 
 from gradlab.model import CNN, MLP
-from gradlab.task.images import MNIST
+from gradlab.task.images import MNIST, CropFlip
 from gradlab.train.learner import pick_backend
 from gradlab.train.supported import supported, unsupported
 
@@ -28,3 +28,9 @@ def test_only_what_it_does_in_full():
     assert not supported(spec_of(task=MNIST(), model=CNN("conv 3x3"), precision="bfloat16"))
     assert not supported(spec_of(task=MNIST(), model=CNN("conv 3x3"), objective="sum_of_outputs"))
     assert not supported(spec_of(model=MLP(3)))
+
+
+def test_flat_images_cannot_be_cropped_as_they_are_loaded():
+    task = MNIST(augment=CropFlip())
+    assert pick_backend(spec_of(task=task, model=CNN("7, softmax"))) == "loop"
+    assert pick_backend(spec_of(task=task, model=CNN("drop 0.1, 7"))) == "kernel"

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from gradlab.component import Component, kind_of
+from gradlab.component import Component, kind_of, walk
 from gradlab.errors import Problem, UsageError, nearest
 from gradlab.model import MODELS, Model, Module
 from gradlab.study.problems import problems_of
@@ -85,9 +85,20 @@ def task_of(given: object) -> Any:
 
 def _declared(name: str, given: object) -> Any:
     try:
-        return getattr(_Asked.model_validate({name: given}), name)
+        found = getattr(_Asked.model_validate({name: given}), name)
     except ValidationError as error:
         raise UsageError(problems_of(error, _Asked)) from None
+    problems = [
+        Problem(
+            f"{name}.{path}".strip("."),
+            ", ".join(level for level, _ in varied.levels),
+            "takes one value here",
+        )
+        for path, varied in walk(found)
+    ]
+    if problems:
+        raise UsageError(problems)
+    return found
 
 
 def _table(text: str, name: str, classes: tuple[type[Component], ...], example: str) -> object:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels", "Library", "built", "picked"]
 
-SHOWN = ("data", "labels")
+DATA_PURPOSES = ("data", "labels")
 """The purposes of seeds that decide what a run learns from."""
 
 
@@ -109,7 +109,7 @@ class Library:
         if job.condition not in self._texts:
             own = job.spec.canonical()
             self._texts[job.condition] = canonical_json([own["task"], own.get("validation")])
-            self._seeds[job.condition] = tuple(name for name in SHOWN if name in draws(job.spec))
+            self._seeds[job.condition] = tuple(name for name in DATA_PURPOSES if name in draws(job.spec))
         seeds = {name: job.run.seeds[name] for name in self._seeds[job.condition] if name in job.run.seeds}
         return canonical_json([self._texts[job.condition], seeds])
 

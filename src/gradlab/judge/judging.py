@@ -211,7 +211,9 @@ def _verdict(claim: Claim, finding: Finding, n: int, alpha: float, extension: in
     outcome = str(outcomes(evidence, alpha)[0])
     few = outcome == "too few replicates"
     open_ = outcome in {"inconclusive", "too few replicates"}
-    needed = finding.needed_for(alpha) if few and finding.needed_for is not None else None
+    # this look is spent too: what comes next is an extension, at half the level, and has to be enough for that
+    after = alpha_of_look(extension + 1)
+    needed = finding.needed_for(after) if few and finding.needed_for is not None else None
     return replace(
         common,
         outcome=outcome,

@@ -40,7 +40,7 @@ class Verdict:
         alpha: Error rate spent on each direction.
         extension: How often the study has been extended after a verdict.
         adjusted: Whether Holm's correction over a report is in the decision.
-        needed_n: The smallest number of replicates that could decide it, where there are too few.
+        needed_n: The smallest number of replicates that could decide it at the next look, where there are too few.
         interest: The declared smallest effect of interest; the margin of an equality.
         power_n: Replicates for 80 % power at it (for equalities, where there is no difference).
         deciding_n: Replicates for 80 % power if the effect is as observed, where the outcome is open.

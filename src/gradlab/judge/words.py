@@ -11,6 +11,16 @@ __all__ = ["apart", "bracket", "compared", "digits", "event_words", "percent", "
 _RATES = frozenset({"accuracy", "accuracy_gap"})
 """Shares of examples: told in per cent, their differences in percentage points."""
 
+_SPOKEN = {
+    "accuracy.test": "test accuracy",
+    "accuracy.validation": "validation accuracy",
+    "accuracy.running": "running training accuracy",
+    "loss.test": "test loss",
+    "loss.validation": "validation loss",
+    "loss.running": "running training loss",
+}
+"""What sentences call a series; others go by their names in the grammar."""
+
 
 def digits(value: float) -> str:
     """Three significant digits.
@@ -121,7 +131,7 @@ def compared(
         )
     if low <= 1 <= high:
         whose = b if b.startswith("its ") else f"that of {b}"
-        return f"{quantity} of {a} is {digits(value)} times {whose} {bracket(low, high)}"
+        return f"{_spoken(quantity)} of {a} is {digits(value)} times {whose} {bracket(low, high)}"
     if abs(value - 1) < 0.1:
         ends = (low - 1, high - 1) if value > 1 else (1 - high, 1 - low)
         more = higher if value > 1 else lower
@@ -143,7 +153,11 @@ def _subject(quantity: Quantity, a: str) -> tuple[str, str, str]:
         return f"{a} reaches {_goal(quantity)}", "earlier", "later"
     if str(quantity) in {"epochs", "updates"}:
         return f"{a} runs for", f"fewer {quantity.name}", f"more {quantity.name}"
-    return f"{quantity} of {a} is", "lower", "higher"
+    return f"{_spoken(quantity)} of {a} is", "lower", "higher"
+
+
+def _spoken(quantity: Quantity) -> str:
+    return _SPOKEN.get(str(quantity), str(quantity))
 
 
 def event_words(event: object) -> str:
@@ -166,6 +180,7 @@ def event_words(event: object) -> str:
 
 
 def _goal(quantity: Quantity) -> str:
-    article = "an" if quantity.trace[0] in "aeiou" else "a"
+    name = _SPOKEN.get(quantity.trace, quantity.trace)
+    article = "an" if name[0] in "aeiou" else "a"
     threshold = quantity.threshold or 0.0
-    return f"{article} {quantity.trace} of {percent(threshold) if quantity.name in _RATES else number_text(threshold)}"
+    return f"{article} {name} of {percent(threshold) if quantity.name in _RATES else number_text(threshold)}"

@@ -205,7 +205,7 @@ def value_axis(
         title: The quantity and its unit.
         log: Whether it is logarithmic; by default where all values are positive and span more than a factor 5.
         pad: Room at both ends, as a share of the length.
-        tick: How ticks of a linear axis are written; three digits otherwise.
+        tick: How ticks of a linear axis are written; three digits otherwise, or as many as tell them apart.
         ends: What no tick of a linear axis lies beyond.
 
     Returns:
@@ -225,8 +225,19 @@ def value_axis(
     ticks = _even_ticks(low - room, high + room)
     if ends is not None:
         ticks = tuple(each for each in ticks if ends[0] <= each <= ends[1])
-    names = tuple(tick(each) if tick else number(each, 3, typographic=True) for each in ticks)
-    return Axis(low - room, high + room, False, ticks, names, title)
+    return Axis(low - room, high + room, False, ticks, _told_apart(ticks, tick), title)
+
+
+def _told_apart(ticks: tuple[float, ...], tick: Callable[[float], str] | None) -> tuple[str, ...]:
+    """What stands at the ticks of a linear axis: three digits, or as many as no two ticks share."""
+    if tick:
+        return tuple(map(tick, ticks))
+    names: tuple[str, ...] = ()
+    for digits in range(3, 13):
+        names = tuple(number(each, digits, typographic=True) for each in ticks)
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _log_axis(low: float, high: float, title: str, pad: float) -> Axis:

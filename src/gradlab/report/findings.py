@@ -75,7 +75,9 @@ def ended(
     if last[best] > 0:
         ratio = max(last[worst] / last[best], last[best] / last[worst]) if last[worst] > 0 else np.inf
         if ratio < _LEVEL and low_is_good:
-            return f"{listed(order)} end level, at a median {what} of about {write(last[best])}"
+            low, high = write(last[best]), write(last[worst])
+            said = f"of {low} to {high}" if low != high else f"of {low}"
+            return f"{listed(order)} end close together, at a median {what} {said}"
         if low_is_good and np.isfinite(ratio):
             return f"{said}; {worst} ends {_times(ratio)} higher"
     return f"{said}; {worst} ends at {write(last[worst])}"

@@ -114,6 +114,14 @@ def as_weights(found: object, origin: str) -> ForeignWeights:
     for name, tensor in named.items():
         if str(tensor.layout) != "torch.strided" or tensor.is_quantized:
             raise WeightsError(f"{origin}: {name} is sparse or quantised, not a plain array")
+        if tensor.is_complex():
+            raise WeightsError(
+                f"{origin}: {name} holds complex numbers, which would lose their imaginary part"
+            )
+        if tensor.is_meta:
+            raise WeightsError(
+                f"{origin}: {name} has a shape and no numbers: it was saved from the meta device"
+            )
     return ForeignWeights(named, origin, ordered=True, notes=tuple(notes))
 
 

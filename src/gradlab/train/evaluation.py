@@ -14,7 +14,7 @@ from gradlab.train.state import State
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "Evaluations", "held_out"]
+__all__ = ["SPLITS", "Evaluations", "examples"]
 
 SPLITS: Final = ("", "test", "validation", "augmented", "test_training_mode")
 """Where a network can be evaluated from its weights; the empty one is the training set."""
@@ -60,7 +60,7 @@ class Evaluations:
         if split == "augmented":
             return self._augmented(state)
         training = (self._seeds["dropout"], state.epoch) if split == "test_training_mode" else None
-        x, y = held_out(self._data, split)
+        x, y = examples(self._data, split)
         if x is None or y is None:
             return {}
         loss, outputs = self._learner.evaluate(state.weights, state.buffers, x, y, training)
@@ -83,7 +83,7 @@ class Evaluations:
         return found
 
 
-def held_out(data: Data, split: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+def examples(data: Data, split: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
     """Inputs and targets of a split: those of the training set unless it is of test or validation data."""
     if split in {"test", "test_training_mode"}:
         return data.test_x, data.test_y

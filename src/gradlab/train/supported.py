@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from gradlab.model.cnn import CNN
-from gradlab.model.layers import Conv, Layer, Norm, Pool, Softmax
+from gradlab.model.layers import Conv, Dense, Layer, Norm, Pool, Softmax
 from gradlab.study.spec import Spec
 
 __all__ = ["supported", "unsupported"]
+
+_WIDEST_POOL = 16
+"""Side of the largest pooling square, whose places a byte can count."""
 
 
 def supported(spec: Spec) -> bool:
@@ -15,7 +18,10 @@ def supported(spec: Spec) -> bool:
         return False
     if spec.loss != "cross_entropy" or spec.objective != "loss":
         return False
-    return unsupported(spec.model.resolved(spec.task.shape, spec.task.outputs)) is None
+    layers = spec.model.resolved(spec.task.shape, spec.task.outputs)
+    if getattr(spec.task, "augment", None) is not None and isinstance(layers[0], Dense):
+        return False  # the kernel moves pixels as it loads an image, which by then is flat
+    return unsupported(layers) is None
 
 
 def unsupported(layers: tuple[Layer, ...]) -> str | None:
@@ -48,6 +54,3 @@ def unsupported(layers: tuple[Layer, ...]) -> str | None:
             case _:
                 pass
     return None
-
-
-_WIDEST_POOL = 16

@@ -164,6 +164,8 @@ def test_units_that_live():
     np.testing.assert_array_equal(conv, np.arange(32) >= 16)
     assert dense.shape == (4,)
     assert ImageKernel(ImageProgram(layers, activation="tanh"), np.float64, 9).alive(flat, x) == []
+    layers, _, flat, x, _ = problem("conv 2x3 linear, pool 2", (1, 6, 6), 9, outputs=2)
+    assert ImageKernel(ImageProgram(layers), np.float64, 9).alive(flat, x) == []  # nothing that could die
 
 
 def test_layers_that_the_kernel_does_not_have():

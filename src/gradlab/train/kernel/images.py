@@ -185,6 +185,8 @@ class ImageKernel:
             for layer in self.program.layers
             if isinstance(layer, Conv | Dense) and layer.active
         ]
+        if not sizes:
+            return []
         seen = np.zeros(sum(sizes) + 1, np.uint8)
         none = weights[:0]
         y = np.zeros(len(x), np.int64)
