@@ -150,11 +150,19 @@ def test_construction_checks_what_parsing_checks() -> None:
 
 @given(
     name=st.sampled_from([name for name, known in KNOWN.items() if known.shape == "series"]),
-    ending=st.one_of(st.none(), st.integers(0, 10**6), st.sampled_from(["last", "best"])),
+    ending=st.one_of(st.none(), st.integers(1, 10**6), st.sampled_from(["last", "best"])),
 )
-def test_every_series_has_a_value_at_every_epoch(name: str, ending: object) -> None:
+def test_every_series_has_a_value_at_every_epoch_of_training(name: str, ending: object) -> None:
     text = name if ending is None else f"{name}@{ending}"
     assert str(parse_quantity(text)) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["gradient_norm_batch", "loss.running", "accuracy.running", "loss.last_batch"]
+)
+def test_before_the_first_epoch_nothing_has_been_seen_in_training(name: str) -> None:
+    with pytest.raises(GrammarError, match="from epoch 1 on"):
+        parse_quantity(f"{name}@0")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

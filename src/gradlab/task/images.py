@@ -62,8 +62,8 @@ class ImageTask(Component):
         augment: How training images are varied from epoch to epoch.
     """
 
-    mean: tuple[float, ...] = ()
-    std: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    mean: tuple[Annotated[float, Field(ge=-1e3, le=1e3)], ...] = ()
+    std: tuple[Annotated[float, Field(ge=1e-3, le=1e3)], ...] = ()
     resize: Annotated[int, Field(ge=1, le=1024)] | None = None
     classes: tuple[Annotated[int, Field(ge=0)], ...] = ()
     train: Count | None = None
