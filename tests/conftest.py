@@ -55,3 +55,8 @@ def chromium() -> str:
     found = _chromium()
     assert found is not None, "mark tests that use a browser with pytest.mark.browser"
     return found
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes go by the name of their argument: a packed file holds its time, and every worker must name tests alike."""
+    return argname if isinstance(val, bytes) else None
