@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradlab.errors import EnvironmentProblem as EnvironmentProblem
     from gradlab.errors import GradlabError as GradlabError
     from gradlab.errors import Interrupted as Interrupted
+    from gradlab.errors import MeasureError as MeasureError
     from gradlab.errors import Problem as Problem
     from gradlab.errors import RunsFailed as RunsFailed
     from gradlab.errors import StoreError as StoreError
@@ -86,7 +87,7 @@ _HOMES = {
     "gradlab.component": "vary",
     "gradlab.engine.evaluate": "evaluate",
     "gradlab.errors": (
-        "EnvironmentProblem GradlabError Interrupted Problem RunsFailed StoreError StudyError UsageError "
+        "EnvironmentProblem GradlabError Interrupted MeasureError Problem RunsFailed StoreError StudyError UsageError "
         "WeightsError"
     ),
     "gradlab.model": "CNN MLP After Default Module TorchStream equal_size",

@@ -11,6 +11,7 @@ __all__ = [
     "EnvironmentProblem",
     "GradlabError",
     "Interrupted",
+    "MeasureError",
     "Problem",
     "RunsFailed",
     "StoreError",
@@ -96,6 +97,12 @@ class UsageError(StudyError):
 
 class WeightsError(GradlabError):
     """A file of weights that cannot be read, or that does not fit the model."""
+
+    exit_code = 2
+
+
+class MeasureError(GradlabError):
+    """An instrument that cannot be right on this network, loss or data, and says why."""
 
     exit_code = 2
 
