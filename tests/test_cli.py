@@ -126,6 +126,25 @@ def test_a_bad_study_exits_2_tells_everything_and_creates_nothing(tmp_path):
         (["report", "reports/002/sim-sinc", "--lab", "nowhere"], 5, "nowhere"),
         (["runs", "--lab", "nowhere"], 5, "nowhere"),
         (["bench", "everything"], 2, "kernel"),
+        (["bench", "everything"], 2, "exact"),
+        (["instruments", "landscapes"], 2, "did you mean 'landscape'"),
+        (
+            [
+                "measure",
+                "trace",
+                "--weights",
+                "w.pt",
+                "--model",
+                "mlp = [3]",
+                "--data",
+                "digits",
+                "--set",
+                "probs=3",
+            ],
+            2,
+            "did you mean 'probes'",
+        ),
+        (["measure", "trace", "--weights", "w.pt", "--model", "mlp = [3]", "--data", "digits"], 2, "w.pt"),
     ],
 )
 def test_mistakes_have_a_code_and_a_clear_word(tmp_path, arguments, code, words):
@@ -141,6 +160,14 @@ def test_list_names_each_study_in_json():
     assert {"reports/000/sim-sinc", "reports/004/sim-sgn"} <= {entry["name"] for entry in listed}
 
 
+def test_instruments_are_listed_and_told_of():
+    lines = gradlab("instruments").stdout.splitlines()
+    assert any(line.startswith("eigenvalues  ") for line in lines)
+    told = json.loads(gradlab("instruments", "eigenvalues", "--json").stdout)
+    assert told["settings"]["top"]["default"] == 5
+    assert told["values"]["top"]["axis"] == "rank"
+
+
 def test_help_and_list_load_nothing_heavy():
     code = (
         "import sys\nfrom gradlab.cli import main\n"
@@ -148,7 +175,7 @@ def test_help_and_list_load_nothing_heavy():
         "heavy = {{'torch', 'numba', 'polars', 'scipy', 'sklearn', 'altair', 'numpy'}} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    for argument in ("--help", "list"):
+    for argument in ("--help", "list", "instruments"):
         done = subprocess.run(
             [sys.executable, "-c", code.format(argument)], capture_output=True, text=True, check=False
         )

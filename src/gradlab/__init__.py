@@ -46,6 +46,17 @@ if TYPE_CHECKING:
     from gradlab.study.claims import rises as rises
     from gradlab.study.claims import share as share
     from gradlab.study.claims import untestable as untestable
+    from gradlab.study.instruments import CriticalPoint as CriticalPoint
+    from gradlab.study.instruments import Density as Density
+    from gradlab.study.instruments import Eigenvalues as Eigenvalues
+    from gradlab.study.instruments import Hessian as Hessian
+    from gradlab.study.instruments import Interpolation as Interpolation
+    from gradlab.study.instruments import Landscape as Landscape
+    from gradlab.study.instruments import MinimalRatio as MinimalRatio
+    from gradlab.study.instruments import Sensitivity as Sensitivity
+    from gradlab.study.instruments import Sharpness as Sharpness
+    from gradlab.study.instruments import Trace as Trace
+    from gradlab.study.instruments import Trajectory as Trajectory
     from gradlab.study.recipe import SGD as SGD
     from gradlab.study.recipe import Adam as Adam
     from gradlab.study.recipe import AdamW as AdamW
@@ -94,6 +105,10 @@ _HOMES = {
     "gradlab.study.claims": (
         "Claim all_of claim correlates equal fact falls fewer less matches more not_ peaks "
         "plateaus ranked reaches rises share untestable"
+    ),
+    "gradlab.study.instruments": (
+        "CriticalPoint Density Eigenvalues Hessian Interpolation Landscape MinimalRatio Sensitivity Sharpness "
+        "Trace Trajectory"
     ),
     "gradlab.study.recipe": (
         "SGD Adam AdamW Constant Cosine GradientBelow LossBelow LossSettled RMSprop Stalled Step"

@@ -189,7 +189,7 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="File format.")] = Format.parquet,
     as_json: JsonOption = False,
 ) -> None:
-    """Write all runs and traces at full resolution."""
+    """Write all runs, traces and measurements at full resolution."""
     from gradlab import commands
 
     written = commands.export(lab, out, format_.value)
@@ -237,6 +237,68 @@ def evaluate(
 
 
 @app.command()
+def measure(
+    instrument: Annotated[
+        str, typer.Argument(help="hessian, eigenvalues, density, trace, sensitivity, interpolation, ...")
+    ],
+    weights: Annotated[
+        list[Path],
+        typer.Option("--weights", help="A safetensors file or a PyTorch state dict; several times."),
+    ],
+    model: Annotated[
+        str,
+        typer.Option("--model", help="'cnn = \"conv 16x3, pool 2\"', 'mlp = [256, 128]', or nets:Net(8)."),
+    ],
+    data: Annotated[
+        str, typer.Option("--data", help="mnist, 'cifar10 = { mean = [...], std = [...] }', ...")
+    ],
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting, as in examples=1000.")
+    ] = [],  # noqa: B006
+    loss: Annotated[str | None, typer.Option("--loss", help="The task's own by default.")] = None,
+    dtype: Annotated[
+        Dtype | None, typer.Option("--dtype", help="Of the arithmetic; chosen by network and instrument.")
+    ] = None,
+    same_start: Annotated[
+        bool | None,
+        typer.Option("--same-start/--other-start", help="Whether a pair began at the same initial weights."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what task and instrument draw.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write the measurements to a JSON file.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure networks that anybody trained: curvature, sensitivity, sharpness, the line between two of them.
+
+    `gradlab instruments` lists the instruments, `gradlab instruments NAME` the settings of one.
+    """
+    from gradlab import measure_commands
+
+    found = measure_commands.measure(
+        instrument, weights, model, data, settings=settings, loss=loss, dtype=dtype and dtype.value,
+        same_start=same_start, seed=seed, out=out, quiet=quiet or as_json,
+    )  # fmt: skip
+    if as_json:
+        _print_json([{"weights": name} | measurement.to_dict() for name, measurement in found])
+    else:
+        print("\n\n".join(f"{name}\n{measurement}" for name, measurement in found))
+
+
+@app.command()
+def instruments(
+    name: Annotated[str, typer.Argument(help="One of them: its settings and values.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What can be measured: the instruments, or one with its settings, values and cost."""
+    from gradlab import measure_commands
+
+    found = measure_commands.described(name)
+    _print_json(found) if as_json else print(measure_commands.told(found))
+
+
+@app.command()
 def digest(
     study: Annotated[
         list[str], typer.Argument(metavar="[STUDY...]", help="Only runs of these studies.")
@@ -255,11 +317,11 @@ def digest(
 @app.command()
 def bench(
     only: Annotated[
-        str, typer.Argument(help="kernel, cnn, mnist, workers or bookkeeping; all if not given.")
+        str, typer.Argument(help="kernel, cnn, mnist, exact, instruments, ...; of speed all if not given.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure this machine's speed against its peers, in one run, as ratios."""
+    """Measure speed against peers, as ratios, and instruments against exact answers, on this machine."""
     from gradlab import commands
 
     rows = commands.bench(only)

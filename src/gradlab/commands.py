@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 Budget = Literal["quick", "full"]
 FORMATS = ("svg", "png", "pdf")
 
+_SPEED = ("kernel", "mnist", "cnn", "workers", "bookkeeping")
+_OF_INSTRUMENTS = {
+    "exact": "exact",
+    "instruments": "instruments",
+    "peers": "peers",
+    "eigenvalues": "top_eigenvalues",
+    "landscapes": "landscapes",
+}
+"""Benchmarks of instruments, and their modules: each has `measure` and `table`."""
+
 __all__ = [
     "bench",
     "calibrate",
@@ -306,7 +316,7 @@ def print_runs(names: Sequence[str], lab: Path, budget: Budget, as_json: bool) -
 
 
 def export(lab: Path, out: Path, form: str) -> list[Path]:
-    """Write all runs and traces of a lab at full resolution."""
+    """Write all runs, traces and measurements of a lab at full resolution."""
     from gradlab.store.export import export as write
     from gradlab.store.lab import Lab
 
@@ -332,27 +342,39 @@ def digest(names: Sequence[str], lab: Path, budget: Budget) -> str:
 
 
 def bench(only: str) -> list[dict[str, Any]]:
-    """Speed against peers, measured now.
+    """Speed against peers, and instruments against exact answers and peers, measured now.
+
+    Args:
+        only: One benchmark; all that are about the speed of training if it is empty.
 
     Raises:
         StudyError: There is no such benchmark.
     """
-    from gradlab.bench import bookkeeping, cnn, kernel, mnist, workers
+    from importlib import import_module
 
-    parts = {
-        "kernel": kernel.measure,
-        "mnist": mnist.measure,
-        "cnn": cnn.measure,
-        "workers": workers.measure,
-        "bookkeeping": bookkeeping.measure,
-    }
-    if only and only not in parts:
-        raise StudyError([Problem("bench", only, "is not a benchmark", ", ".join(parts))])
-    return [row for name, measure in parts.items() if only in {"", name} for row in measure()]
+    every = {**{name: name for name in _SPEED}, **_OF_INSTRUMENTS}
+    if only and only not in every:
+        raise StudyError([Problem("bench", only, "is not a benchmark", ", ".join(every))])
+    names = [only] if only else _SPEED
+    found: list[dict[str, Any]] = []
+    for name in names:
+        rows = import_module(f"gradlab.bench.{every[name]}").measure()
+        found += [{"bench": name} | row for row in rows] if name in _OF_INSTRUMENTS else rows
+    return found
 
 
 def print_bench(rows: Sequence[Mapping[str, Any]]) -> None:
     """Benchmark rows for a person; ratios are those of the shortest times."""
+    from importlib import import_module
+
+    for name, module in _OF_INSTRUMENTS.items():
+        own = [dict(row) for row in rows if row.get("bench") == name]
+        if own:
+            print(import_module(f"gradlab.bench.{module}").table(own))
+    _print_speed([row for row in rows if "bench" not in row])
+
+
+def _print_speed(rows: Sequence[Mapping[str, Any]]) -> None:
     from gradlab.bench import workers
     from gradlab.bench.kernel import table
 
@@ -404,7 +426,7 @@ def _changed(study: Study, overrides: Mapping[str, Any]) -> Study:
     if not overrides:
         return study
     quick = {key: value for key, value in study.quick.items() if key not in overrides}
-    return study.with_settings({"quick": quick, **overrides})
+    return study.with_settings({"quick": quick, **overrides}).changed_from(study)
 
 
 def _recipe(condition: Condition) -> str:

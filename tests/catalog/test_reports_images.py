@@ -246,7 +246,7 @@ def test_random_labels_are_drawn_for_each_replicate_and_only_for_training(name: 
 
 def test_the_report_of_random_labels_is_the_beginning_of_a_longer_run() -> None:
     condition = plan("reports/002/randlabels").conditions[0]
-    assert condition.epochs == 300
+    assert condition.epochs == 600
     assert condition.spec.reset_optimizer == "epoch"
     assert plan("reports/004/randlabels").conditions[0].epochs == 1000
 

@@ -76,3 +76,28 @@ def test_a_network_for_images_that_dies_again_and_again_ends_as_if_it_had_not(tm
         expected, found = whole.load_state(run), lab.load_state(run)
         assert np.array_equal(found.weights, expected.weights)
         assert all(np.array_equal(found.slots[name], expected.slots[name]) for name in expected.slots)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_measuring(tmp_path_factory):
+    """The same of a study that keeps weights on the way and measures them."""
+    folder = tmp_path_factory.mktemp("measured")
+    done = dying(0, folder / "lab", ":measured")
+    assert done.returncode == 0, done.stderr
+    with Lab.open(folder / "lab") as lab:
+        return lab.digest(), int(done.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.75, 0.95])
+def test_a_measured_study_that_is_killed_keeps_its_weights_and_measures_nothing_twice(
+    undisturbed_measuring, tmp_path, share
+):
+    expected, events = undisturbed_measuring
+    assert dying(int(share * events), tmp_path / "lab", ":measured").returncode == -9
+    with Lab.open(tmp_path / "lab", write=True) as lab:
+        before = sum(map(len, lab.subjects().values()))
+        study = studies.measured()
+        studies.train(study, lab)
+        done = studies.measure(study, lab)
+        assert done.reused == before
+        assert lab.digest() == expected

@@ -1,5 +1,7 @@
 import os
 import signal
+import struct
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -67,3 +69,33 @@ def test_one_worker_may_have_a_process_of_its_own():
     assert not Pool(1).own_processes
     with ThreadPoolExecutor(1) as executor:
         assert not Pool(2, executor).own_processes
+
+
+def test_a_worker_that_is_ended_while_it_hands_over_a_result_leaves_nothing_to_wait_for():
+    before = set(threading.enumerate())
+    pool = Pool(2)
+    pool.submit(os.getpid).result(timeout=60)
+    # a worker's last words: it announced a thousand bytes and wrote one of them
+    os.write(pool._executor._result_queue._writer.fileno(), struct.pack("!i", 1000) + b"x")
+    pool.stop()
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(timeout=10)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
+def test_stopping_leaves_no_thread_behind_that_writes_to_workers_that_are_gone():
+    before = set(threading.enumerate())
+    pool = Pool(2)
+    pool.submit(os.getpid).result(timeout=60)
+    for _ in range(6):
+        pool.submit(_asleep, bytes(4_000_000))  # far more than a pipe holds
+    pool.stop()
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(timeout=10)
+    assert not [thread.name for thread in left if thread.is_alive()]
+
+
+def _asleep(_):
+    time.sleep(60)

@@ -99,3 +99,34 @@ def test_a_bar_moves_with_epochs_and_is_full_when_all_runs_have_ended():
     told.update(Snapshot({"a": 2}, {"a": 55}))
     assert bar.finished
     told.finish()
+
+
+def test_measuring_is_told_by_kind_with_the_time_left(clock):
+    stream = io.StringIO()
+    told = Plain(stream)
+    for at, kind, done, left in (
+        (1, "hessian", 0, None),
+        (7, "hessian", 40, 12.0),
+        (9, "hessian", 60, 8.0),
+        (20, "hessian", 100, 0.0),
+        (21, "trace", 3, 1.0),
+        (22, "trace", 100, 0.0),
+    ):
+        clock[0] = 100.0 + at
+        told.measuring(kind, done, 100, left)
+    assert stream.getvalue().splitlines() == [
+        "measuring hessian: 40 of 100, 12 s left",
+        "measuring hessian: 100 of 100",
+    ]
+
+
+def test_a_terminal_shows_a_bar_for_the_instrument_that_is_measured():
+    stream = io.StringIO()
+    told = Terminal(stream)
+    told.start(2, 0, {"narrow": 2}, {"narrow": 10})
+    told.finish()
+    told.measuring("hessian", 3, 10, 5.0)
+    told.measuring("trace", 1, 4, None)
+    assert [task.description for task in told._bars.tasks] == ["measuring trace"]
+    assert (told._bars.tasks[0].completed, told._bars.tasks[0].total) == (1, 4)
+    told.finish()

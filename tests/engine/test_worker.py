@@ -18,7 +18,7 @@ def fleet(epochs=20):
 
 
 def test_the_real_training_is_what_is_done_by_default():
-    states, traces, seconds = work(None, fleet(), None, 20)
+    states, traces, seconds, _ = work(None, fleet(), None, 20)
     assert [state.epoch for state in states] == [20, 20]
     assert traces[0].series["loss"][0].tolist() == list(range(21))
     assert seconds > 0
@@ -29,7 +29,17 @@ def test_one_thread_does_not_outlive_its_block(monkeypatch):
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     with single_threaded():
         assert [os.environ[name] for name in LIBRARIES] == ["1"] * len(LIBRARIES)
-        states, _, _ = work(fake_advance.advance, fleet(), None, 3)
+        states, *_ = work(fake_advance.advance, fleet(), None, 3)
     assert os.environ["OMP_NUM_THREADS"] == "5"
     assert "MKL_NUM_THREADS" not in os.environ
     assert np.isfinite(states[0].weights).all()
+
+
+def test_states_at_stops_are_handed_back_and_change_nothing():
+    whole, traces, *_ = work(fake_advance.advance, fleet(), None, 20)
+    states, pieces, _, passed = work(fake_advance.advance, fleet(), None, 20, (0, 7, 20))
+    assert [[state.epoch for state in stood] for stood in passed] == [[0, 0], [7, 7], [20, 20]]
+    for one, other in zip(states, whole, strict=True):
+        assert np.array_equal(one.weights, other.weights)
+    for one, other in zip(pieces, traces, strict=True):
+        assert all(np.array_equal(one.series[q][1], other.series[q][1]) for q in other.series)

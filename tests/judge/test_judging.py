@@ -106,8 +106,12 @@ def test_a_quick_budget_that_cut_epochs_is_preliminary() -> None:
     cut, replicates_only = two(LOW, HIGH, preliminary=True), two(LOW, HIGH)
     assert verdict_on(LESS, cut, budget="quick").outcome == "preliminary-supported"
     assert verdict_on(LESS, replicates_only, budget="quick").outcome == "supported"
-    assert verdict_on(LESS, cut, budget="full").outcome == "supported"
+    assert verdict_on(LESS, replicates_only, budget="full").outcome == "supported"
     assert verdict_on("fact(parameters(deep) == 571)", cut, budget="quick").outcome == "supported"
+
+
+def test_a_full_budget_that_was_cut_for_one_run_is_preliminary_too() -> None:
+    assert verdict_on(LESS, two(LOW, HIGH, preliminary=True)).outcome == "preliminary-supported"
 
 
 def test_pairing_is_decided_by_the_specification_and_its_correlation_shown() -> None:

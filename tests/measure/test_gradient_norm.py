@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mlp_float64 import gradient_of, parts, squares_of
 
-from gradlab.measure.gradient_norm import layer_norms, mean_weight_norm, total_norm
+from gradlab.measure.gradient_norm import layer_norms, mean_tensor_norm, mean_weight_norm, total_norm
 
 WIDTHS = (2, 3, 4, 1)
 RNG = np.random.default_rng(1)
@@ -30,8 +30,14 @@ def test_the_reports_mean_leaves_biases_out() -> None:
     assert total_norm(only_bias) == 2
 
 
+def test_the_reports_sensitivity_counts_every_tensor_once() -> None:
+    expected = np.mean([np.linalg.norm(tensor) for pair in parts(WIDTHS, GRADIENT) for tensor in pair])
+    np.testing.assert_allclose(mean_tensor_norm(SQUARES), expected, rtol=1e-14)
+
+
 def test_epochs_are_a_leading_axis() -> None:
     table = np.stack([SQUARES, 4 * SQUARES])
     np.testing.assert_allclose(total_norm(table), [total_norm(SQUARES), 2 * total_norm(SQUARES)])
     assert layer_norms(table).shape == (2, 3)
     assert mean_weight_norm(table).shape == (2,)
+    assert mean_tensor_norm(table).shape == (2,)

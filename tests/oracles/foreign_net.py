@@ -35,6 +35,18 @@ class Frozen(nn.Module):
         return self.last(torch.tanh(self.first(x)))
 
 
+class Unbiased(nn.Module):
+    """Two layers without biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(1, 4, bias=False)
+        self.last = nn.Linear(4, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.tanh(self.first(x)))
+
+
 class Convolution(nn.Module):
     """Takes images of 1 x 8 x 8 and knows ten classes."""
 

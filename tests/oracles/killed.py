@@ -2,6 +2,7 @@
 
     python killed.py N COMMAND ...     gradlab COMMAND ..., dead at the n-th event (0: never)
     python killed.py N :small FOLDER   the small study of these tests, with a stand-in for training
+    python killed.py N :measured FOLDER   the same with weights kept on the way, and measured
     python killed.py N :images FOLDER BACKEND   a convolutional network in slices of one epoch, really trained
 
 With GRADLAB_TEST_SLICES set to a number of seconds, slices are that long, or one epoch.
@@ -33,6 +34,8 @@ def main() -> int:
     with files.watching(watch):
         if arguments[0] == ":small":
             small(arguments[1])
+        elif arguments[0] == ":measured":
+            measured(arguments[1])
         elif arguments[0] == ":images":
             images(*arguments[1:])
         else:
@@ -56,6 +59,18 @@ def small(folder: str) -> None:
     slices_of(2e-7)
     with Lab.open(folder, write=True) as lab:
         studies.train(studies.small(replicates=2, epochs=12), lab)
+
+
+def measured(folder: str) -> None:
+    """The small study, trained and measured by stand-ins."""
+    import studies
+
+    from gradlab.store.lab import Lab
+
+    slices_of(2e-7)
+    with Lab.open(folder, write=True) as lab:
+        studies.train(studies.measured(), lab)
+        studies.measure(studies.measured(), lab)
 
 
 def images(folder: str, backend: str) -> None:

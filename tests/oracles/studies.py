@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import fake_advance
+import fake_reading
 import numpy as np
 
 from gradlab.engine.coordinator import Outcome, run_plan
+from gradlab.engine.measuring import MeasureOutcome, measure_plan
 from gradlab.model import CNN, MLP
 from gradlab.store.lab import Lab
+from gradlab.study.instruments import Hessian, Trajectory
 from gradlab.study.recipe import Adam
 from gradlab.study.record import Every
 from gradlab.study.study import Study
@@ -27,6 +30,12 @@ def small(replicates: int = 3, epochs: int = 50, **fields: Any) -> Study:
         "replicates": replicates,
     }
     return Study(**(given | fields))
+
+
+def measured(at: Any = (0, 5), **fields: Any) -> Study:
+    """The small study with weights looked at on the way and at the end, by one network and by sets of two."""
+    instruments = [Hessian(at=(*at, 12)), Trajectory(every=4, runs=2)]
+    return small(**({"replicates": 2, "epochs": 12, "measure": instruments} | fields))
 
 
 def images() -> Study:
@@ -49,6 +58,11 @@ def images() -> Study:
 def train(study: Study, lab: Lab, advance: Any = fake_advance.advance, **options: Any) -> Outcome:
     """Run a study with a stand-in for training."""
     return run_plan(study.plan(), lab, **({"workers": 1, "advance": advance, "backend": pick} | options))
+
+
+def measure(study: Study, lab: Lab, reading: Any = fake_reading.weights, **options: Any) -> MeasureOutcome:
+    """Take a study's measurements with stand-ins for instruments."""
+    return measure_plan(study.plan(), lab, **({"workers": 1, "reading": reading} | options))
 
 
 def pick(spec: Any) -> str:

@@ -1,12 +1,15 @@
 import sqlite3
 
 import numpy as np
+import polars as pl
 import pytest
 from labs import asked, slice_of
 
 from gradlab.errors import StoreError
 from gradlab.store import files, schema
+from gradlab.store.export import export
 from gradlab.store.lab import Lab
+from gradlab.store.measurements import NewMeasurement, Stored
 
 
 @pytest.fixture
@@ -99,11 +102,43 @@ def test_columns_keep_their_types(stored):
     database.close()
 
 
+LATER = {
+    2: ("learned", "labels"),
+    3: ("measured", "meaning", "measurement", "instrument", "snapshot"),
+}
+"""The tables that each version added, those first that refer to others."""
+
+
+@pytest.fixture
+def second_version(stored):
+    """The lab as version 2 made it."""
+    with sqlite3.connect(stored / "lab.sqlite") as database:
+        for table in LATER[3]:
+            database.execute(f"DROP TABLE {table}")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    return stored
+
+
+def test_a_lab_of_the_second_version_has_measured_nothing_until_a_writer_adds_the_tables(second_version):
+    before = (second_version / "lab.sqlite").read_bytes()
+    with Lab.open(second_version) as lab:
+        digest = lab.digest()
+        assert lab.measured("of an instrument", ["a"]) == lab.subjects() == {}
+        assert lab.known()[lab.ids()[0]].snapshots == frozenset()
+    assert (second_version / "lab.sqlite").read_bytes() == before
+    with Lab.open(second_version, write=True) as lab:
+        lab.store_measurements("d", {}, [NewMeasurement("a", (), Stored("refused", failure="why"))])
+        assert lab.measured("d", ["a"])["a"].failure == "why"
+        assert lab.digest(lab.ids()) == digest
+    assert version_of(second_version) == schema.VERSION
+
+
 @pytest.fixture
 def first_version(stored):
     """The lab as version 1 made it: without the tables that came later."""
     with sqlite3.connect(stored / "lab.sqlite") as database:
-        for table in ("learned", "labels"):
+        for table in (*LATER[3], *LATER[2]):
             database.execute(f"DROP TABLE {table}")
         database.execute("PRAGMA user_version = 1")
     database.close()
@@ -144,6 +179,37 @@ def tables(folder):
     found = [row[0] for row in database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")]
     database.close()
     return found
+
+
+@pytest.mark.parametrize("older", ["first_version", "second_version"])
+def test_an_older_lab_is_exported_as_it_is_with_no_measurements(older, request, tmp_path):
+    folder = request.getfixturevalue(older)
+    before = (folder / "lab.sqlite").read_bytes()
+    with Lab.open(folder) as lab:
+        ids = lab.ids()
+        assert list(lab.measurements()) == []
+        assert {row["state"] for row in lab.describe()} == {"done"}
+        assert all(len(lab.trace(run, "loss")[0]) == 201 for run in ids)
+        assert [state.epoch for state in lab.load_states([(run, None) for run in ids])] == [200] * 3
+        for form in ("parquet", "csv", "json"):
+            export(lab, tmp_path / "out", form)
+    tables = [
+        pl.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("runs", "traces", "measurements")
+    ]
+    assert [table.height for table in tables] == [3, 3 * 202, 0]
+    assert tables[2].schema["number"] == pl.Float64()
+    with Lab.open(stored_now(tmp_path)) as current:
+        assert pl.DataFrame.equals(tables[2], pl.read_parquet(export(current, tmp_path / "now")[2]))
+    assert (tmp_path / "out" / "measurements.csv").read_text().startswith("kind,instrument,settings,")
+    assert (tmp_path / "out" / "measurements.json").read_text() == "[]\n"
+    assert (folder / "lab.sqlite").read_bytes() == before
+
+
+def stored_now(tmp_path):
+    """A lab of this version in which nothing was measured."""
+    with Lab.open(tmp_path / "current", write=True) as lab:
+        asked(lab, 1)
+    return tmp_path / "current"
 
 
 @pytest.mark.parametrize("point", ["database.begin", "database.begun", "database.commit"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gradlab.study.claim_text import KINDS, parse_claim
-from gradlab.study.quantity import GrammarError
+from gradlab.study.grammar import GrammarError
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gradlab.study.facts import Reference, parse_fact
-from gradlab.study.quantity import GrammarError
+from gradlab.study.grammar import GrammarError
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The plan: conditions, identity and what runs share."""
 
+from typing import Any
+
+import planted
 import pytest
 
 from gradlab import (
@@ -175,3 +178,26 @@ def test_a_budget_that_changes_training_in_any_way_is_preliminary():
     assert study(**named).plan("quick").preliminary
     assert study(quick={"stop": {"loss_below": 100.0}}).plan("quick").preliminary
     assert not study(quick={"replicates": 1, "record": ["loss"]}).plan("quick").preliminary
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"epochs": 5}, True),
+        ({"task.points": 32}, True),
+        ({"epochs": 24}, False),
+        ({"replicates": 2}, False),
+        ({"optimizer.lr": 1e-2}, False),
+        ({"record": ["gradient_norm"]}, False),
+    ],
+)
+def test_less_training_than_the_page_declares_is_preliminary(changes: dict[str, Any], expected: bool) -> None:
+    page = planted.study(optimizer={"adam": {"lr": 1e-3}})
+    assert page.with_settings(changes).changed_from(page).plan().preliminary == expected
+    assert not page.with_settings(changes).plan().preliminary
+
+
+def test_what_was_changed_before_a_quick_budget_counts_too() -> None:
+    page = planted.study(quick={"replicates": 2})
+    assert not page.plan("quick").preliminary
+    assert page.with_settings({"epochs": 5}).changed_from(page).plan("quick").preliminary

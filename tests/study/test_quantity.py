@@ -6,16 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gradlab.component import Component
+from gradlab.study.grammar import GrammarError
 from gradlab.study.known import SPLITS
-from gradlab.study.quantity import (
-    KNOWN,
-    Event,
-    GrammarError,
-    Quantity,
-    number_text,
-    parse_event,
-    parse_quantity,
-)
+from gradlab.study.quantity import KNOWN, Event, Quantity, parse_event, parse_quantity
 
 NORMAL = [
     "loss",
@@ -163,22 +156,6 @@ def test_every_series_has_a_value_at_every_epoch_of_training(name: str, ending: 
 def test_before_the_first_epoch_nothing_has_been_seen_in_training(name: str) -> None:
     with pytest.raises(GrammarError, match="from epoch 1 on"):
         parse_quantity(f"{name}@0")
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_are_read_back_exactly(value: float) -> None:
-    assert float(number_text(value)) == value
-
-
-def test_numbers_take_the_shorter_spelling() -> None:
-    assert [number_text(x) for x in (1e-3, 0.01, 20000.0, 4.9e-4, 0.5, -2.0)] == [
-        "1e-3",
-        "0.01",
-        "20000",
-        "4.9e-4",
-        "0.5",
-        "-2",
-    ]
 
 
 def test_splits_say_how_a_quantity_is_taken() -> None:

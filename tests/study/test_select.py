@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradlab.study.quantity import GrammarError
+from gradlab.study.grammar import GrammarError
 from gradlab.study.select import pairs, select
 
 GRID = {f"{m}, {b}": {"model": m, "batch": b} for m in ("deep", "wide") for b in ("16", "32")}

@@ -35,7 +35,8 @@ from gradlab.train.fleet import Fleet, Member, build_data
 
 EVERYTHING = (
     "loss", "loss.test", "loss.validation", "tolerance_accuracy", "tolerance_accuracy.test", "gradient_norm",
-    "gradient_norm_layers", "gradient_norm_mean", "gradient_norm_batch", "weight_norm", "dead_units", "predictions",
+    "gradient_norm_layers", "gradient_norm_mean", "gradient_norm_batch", "sensitivity_batch",
+    "weight_norm", "dead_units", "predictions",
 )  # fmt: skip
 
 SPECS: dict[str, dict[str, Any]] = {

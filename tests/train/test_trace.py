@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import foreign_net
 import numpy as np
 import pytest
+import torch
 from fleets import fleet_of, spec_of, whole
 from images_by_hand import image_fleet, image_spec
 from mlp_float64 import gradient_of, layers_of, loss_of, squares_of
+from torch import nn
 
 from gradlab.measure import accuracy, tolerance_accuracy
-from gradlab.model import CNN, MLP
+from gradlab.model import CNN, MLP, Module
 from gradlab.study.recipe import SGD
 from gradlab.study.record import Every, LogSpaced
 from gradlab.task import Arrays, Function
 from gradlab.train.advance import advance
 from gradlab.train.loop import LoopLearner
+from gradlab.train.network import load
 
 RNG = np.random.default_rng(0)
 CLASSES = Arrays(
@@ -78,7 +82,7 @@ def test_the_last_minibatchs_gradient_is_taken_before_its_step(backend: str) -> 
     spec = spec_of(
         model=MLP(4, activation="tanh"), dtype="float64", batch_size=8, shuffle=False, optimizer=SGD(lr=0.05)
     )
-    fleet = fleet_of(spec, 3, backend=backend, quantities=("gradient_norm_batch",))
+    fleet = fleet_of(spec, 3, backend=backend, quantities=("gradient_norm_batch", "sensitivity_batch"))
     states, traces = whole(fleet)
     data, widths = fleet.data[0], (1, 4, 1)
     weights = advance(fleet, None, 2)[0][0].weights
@@ -89,6 +93,36 @@ def test_the_last_minibatchs_gradient_is_taken_before_its_step(backend: str) -> 
     epochs, norms = traces[0].series["gradient_norm_batch"]
     assert epochs.tolist() == [1, 2, 3]
     assert norms[-1] == pytest.approx(np.linalg.norm(last), rel=1e-6)
+    epochs, sensitivity = traces[0].series["sensitivity_batch"]
+    assert epochs.tolist() == [1, 2, 3]
+    assert sensitivity[-1] == pytest.approx(np.sqrt(squares_of(widths, last)).mean(), rel=1e-6)
+
+
+def test_a_parameter_that_does_not_exist_has_no_part_in_the_sensitivity() -> None:
+    spec = spec_of(
+        model=Module(foreign_net.Unbiased),
+        dtype="float64",
+        batch_size=8,
+        shuffle=False,
+        optimizer=SGD(lr=0.05),
+    )
+    fleet = fleet_of(spec, 1, quantities=("gradient_norm_batch", "sensitivity_batch"))
+    states, traces = whole(fleet)
+    values = {name: series[1] for name, series in traces[0].series.items()}
+    assert len(states[0].weights) == 4 + 4  # two weights, no biases
+    network = load(
+        foreign_net.Unbiased().double(), LoopLearner(spec, fleet.data[0]).start(fleet.members[0]).weights, {}
+    )
+    x, y = torch.from_numpy(fleet.data[0].x), torch.from_numpy(fleet.data[0].y)
+    for first in (0, 8, 16):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter -= 0 if parameter.grad is None else 0.05 * parameter.grad
+        network.zero_grad()
+        nn.functional.mse_loss(network(x[first : first + 8]), y[first : first + 8]).backward()
+    norms = [float(parameter.grad.norm()) for parameter in network.parameters()]
+    assert values["sensitivity_batch"] == pytest.approx([np.mean(norms)], rel=1e-9)
+    assert values["gradient_norm_batch"] == pytest.approx([np.hypot(*norms)], rel=1e-9)
 
 
 def test_predictions_are_recorded_at_powers_of_ten_and_at_the_end() -> None:

@@ -31,6 +31,7 @@ OPTIMIZERS = {
 IMAGES = (
     "loss", "loss.test", "accuracy", "accuracy.test", "loss.running", "accuracy.running", "loss.batch_sum",
     "loss.last_batch", "loss.test_training_mode", "loss_gap", "gradient_norm_layers", "gradient_norm_batch",
+    "sensitivity_batch",
 )  # fmt: skip
 NUMBERS = (
     "loss", "loss.test", "tolerance_accuracy", "loss.running", "gradient_norm", "gradient_norm_mean", "dead_units",

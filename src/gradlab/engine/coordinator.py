@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gradlab.component import canonical_json, digest_of
 from gradlab.engine import devices
 from gradlab.engine.environment import environment
-from gradlab.engine.fleets import Crew, crews, until
+from gradlab.engine.fleets import Crew, crews, stops, until
 from gradlab.engine.library import Library, built, picked
 from gradlab.engine.missing import Job, horizons, missing, record_text
 from gradlab.engine.progress import Progress, Snapshot
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from gradlab.train.fleet import Backend
     from gradlab.train.state import State
 
-    Result = tuple[States, Traces, float]
+    Result = tuple[States, Traces, float, tuple[States, ...]]
 
 __all__ = ["SHELF", "Outcome", "run_plan"]
 
@@ -92,6 +92,7 @@ def run_plan(
     advance: Advance | None = None,
     backend: Callable[[Spec], Backend] | None = None,
     build: Callable[[Spec, Mapping[str, int]], Data] | None = None,
+    wanted: Collection[tuple[str, int]] = (),
 ) -> Outcome:
     """Train what a lab lacks for a plan.
 
@@ -107,6 +108,7 @@ def run_plan(
         advance: What trains; `gradlab.train.advance.advance` if not given.
         backend: Picks what trains a specification; `gradlab.train.advance.pick_backend` if not given.
         build: Makes data; `gradlab.task.data.build_data` if not given.
+        wanted: Runs and epochs whose weights will be looked at; what is damaged of them is computed again.
 
     Returns:
         What was done.
@@ -120,7 +122,7 @@ def run_plan(
     gpu = devices.found(device)
     pick = backend or picked
     library = Library(build or built, devices.preferring(pick) if gpu else pick, gpu or "cpu")
-    return Coordinator(plan, lab, progress or Progress(), advance, library).run(workers, executor)
+    return Coordinator(plan, lab, progress or Progress(), advance, library, wanted).run(workers, executor)
 
 
 class Coordinator:
@@ -133,8 +135,10 @@ class Coordinator:
         progress: Progress,
         advance: Advance | None,
         library: Library,
+        wanted: Collection[tuple[str, int]] = (),
     ) -> None:
         self.plan = plan
+        self.wanted = wanted
         self.lab = lab
         self.progress = progress
         self.advance = advance
@@ -150,7 +154,7 @@ class Coordinator:
         """Do it all."""
         begun = time.monotonic()
         self._ask()
-        jobs = missing(self.plan, self.lab)
+        jobs = missing(self.plan, self.lab, self.wanted)
         self.tally = Tally(jobs)
         self.jobs = {job.run.id: job for job in jobs}
         staff = workforce(jobs, self.library, self.rates, workers, self.lab.folder, real=self.advance is None)
@@ -229,7 +233,7 @@ class Coordinator:
             for horizon in asked.get(run.id, ()):
                 end = run.at(horizon)
                 again = self.jobs.get(run.id)
-                if end is not None and not (again and horizon in again.targets):
+                if end is not None and not (again and not again.retraces and horizon in again.targets):
                     self.reached[run.id, horizon] = end.epoch
         free = [job for job in jobs if job.parent is None or job.parent in self.reached]
         self.waiting = [job for job in jobs if not (job.parent is None or job.parent in self.reached)]
@@ -282,7 +286,7 @@ class Coordinator:
             labels = self.library.labels(job)
             if labels is not None:
                 self.lab.keep_labels(job.run.id, labels.key, labels.values)
-        future = self.pool.submit(work, self.advance, fleet, crew.states, goal)
+        future = self.pool.submit(work, self.advance, fleet, crew.states, goal, stops(crew, goal))
         self.flying[future] = (crew, goal, time.monotonic())
 
     def _with_states(self, crew: Crew) -> Crew:
@@ -318,16 +322,26 @@ class Coordinator:
             self.flying.clear()
             self._remedy(self.recovery.died(suspects, killed=self.pool.rebuild()))
 
-    def _store(self, crew: Crew, goal: int, states: States, traces: Traces, seconds: float) -> None:
+    def _store(
+        self,
+        crew: Crew,
+        goal: int,
+        states: States,
+        traces: Traces,
+        seconds: float,
+        kept: tuple[States, ...] = (),
+    ) -> None:
         begun = time.perf_counter()
-        stored = entries(crew, states, traces)
+        stored = entries(crew, states, traces, kept, goal)
         self.lab.store_slice(stored, record_text(crew.jobs[0].record), seconds)
         self.rates.learn(crew, goal - crew.epoch, seconds, storing=time.perf_counter() - begun)
         self.tally.epochs[crew.jobs[0].condition] += sum(entry.epoch - crew.epoch for entry in stored)
         for entry, job in zip(stored, crew.jobs, strict=True):
             if entry.ending is not None:
                 self._ended(job, entry, crew.targets[0])
-        going = [i for i, entry in enumerate(stored) if entry.ending is None]
+            elif entry.retraced:
+                self.tally.finished.add(job.run.id)
+        going = [i for i, entry in enumerate(stored) if entry.ending is None and not entry.retraced]
         further = (
             [i for i, entry in enumerate(stored) if entry.ending == "epochs"] if crew.targets[1:] else []
         )

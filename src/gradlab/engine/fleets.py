@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradlab.task.data import Data
     from gradlab.train.state import State
 
-__all__ = ["MOST_MEMBERS", "Crew", "crews", "until"]
+__all__ = ["MOST_MEMBERS", "Crew", "crews", "stops", "until"]
 
 MOST_MEMBERS = 128
 
@@ -101,11 +101,12 @@ def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> 
     """
     groups: dict[tuple[Any, ...], list[Job]] = {}
     for job in jobs:
-        groups.setdefault((job.condition, job.start, job.targets, id(job.record)), []).append(job)
+        way = (job.condition, job.start, job.targets, job.snapshots, job.retraces, id(job.record))
+        groups.setdefault(way, []).append(job)
     made: list[Crew] = []
     for members in groups.values():
         first = members[0]
-        each = rates.seconds(first) * (first.targets[-1] - first.start)
+        each = rates.seconds(first) * (first.last - first.start)
         if library.backend(first) == "vmap":
             size = MOST_ON_DEVICE
         else:
@@ -120,10 +121,26 @@ def crews(jobs: Sequence[Job], rates: Rates, library: Library, workers: int) -> 
 
 
 def until(crew: Crew, rates: Rates) -> int:
-    """The epoch to which the next slice should go, at least one further and at most the next horizon."""
+    """The epoch to which the next slice should go, at least one further and at most the next horizon.
+
+    Where runs are only retraced, it is at most the last of their snapshots, which may be where they stand.
+    """
     each = rates.seconds(crew.jobs[0]) * len(crew.jobs)
-    remaining = crew.targets[0] - crew.epoch
+    end = min(crew.targets[0], crew.jobs[0].last)
     wanted = max(1, int(rates.slice_seconds(crew) / max(each, 1e-12)))
-    if wanted * 1.25 >= remaining:
-        return crew.targets[0]
+    if wanted * 1.25 >= end - crew.epoch:
+        return end
     return crew.epoch + wanted
+
+
+def stops(crew: Crew, goal: int) -> tuple[int, ...]:
+    """The epochs of the next slice, which goes to `goal`, at which weights are kept; an end is no such epoch."""
+    first = crew.jobs[0]
+    begins = crew.epoch == first.start  # only the first slice has not kept what it starts from
+    return tuple(
+        epoch
+        for epoch in first.snapshots
+        if (epoch > crew.epoch or (begins and epoch == crew.epoch))
+        and epoch <= goal
+        and epoch < crew.targets[0]
+    )

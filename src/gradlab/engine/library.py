@@ -71,7 +71,7 @@ class Library:
 
     def data(self, job: Job) -> Data:
         """The data of one run; equal task and seeds give the same object."""
-        key = self._key(job)
+        key = self.key(job)
         if key not in self._data:
             # the last data stay in memory: the next are often the same examples under other labels
             self._last = None
@@ -89,7 +89,7 @@ class Library:
 
     def labels(self, job: Job) -> Labels | None:
         """The labels that one run learns from, if they were drawn; `data` has been called for it."""
-        return self._labels.get(self._key(job))
+        return self._labels.get(self.key(job))
 
     def mend(self) -> None:
         """Build everything anew when it is next asked for, and write what the shelf has lost."""
@@ -104,7 +104,7 @@ class Library:
             self._picked[job.condition] = self._pick(job.spec)
         return self._picked[job.condition]
 
-    def _key(self, job: Job) -> str:
+    def key(self, job: Job) -> str:
         """What decides the data of a run: the task, the share held out, and the seeds that are drawn from."""
         if job.condition not in self._texts:
             own = job.spec.canonical()

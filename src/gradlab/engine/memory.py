@@ -58,7 +58,8 @@ class Need:
             data[job.spec.task.kind] = max(data.get(job.spec.task.kind, 0), data_bytes(job.spec))
         for job in jobs:
             size = 4 if job.spec.dtype == "float32" else 8
-            self.disk += job.parameters * size * (1 + SLOTS.get(job.spec.optimizer.kind, 2))
+            states = 0 if job.retraces else 1 + SLOTS.get(job.spec.optimizer.kind, 2)
+            self.disk += job.parameters * size * (states + len(job.snapshots))
         self.shared = WORKER_BYTES["kernel"] + 2 * max(data.values())  # as it is built, and on the shelf
 
     def bytes(self, workers: int) -> int:

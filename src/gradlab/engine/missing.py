@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from gradlab.component import canonical_json
+from gradlab.engine.keeping import Keeping
 from gradlab.model.initial import After
 from gradlab.study.plan import parent_of
 from gradlab.study.record import Record, Times
@@ -37,6 +38,8 @@ class Job:
         targets: The horizons to reach, rising.
         record: What to record on the way.
         parent: The run and epoch whose final state it begins with; `None` if it has none or is under way.
+        snapshots: Epochs on the way whose weights are to be kept, rising; no ends among them.
+        retraces: Whether the run has reached its targets before and is trained again for the snapshots only.
     """
 
     run: Run
@@ -47,6 +50,13 @@ class Job:
     targets: tuple[int, ...]
     record: Record
     parent: tuple[str, int] | None
+    snapshots: tuple[int, ...] = ()
+    retraces: bool = False
+
+    @property
+    def last(self) -> int:
+        """The epoch up to which it is trained."""
+        return self.snapshots[-1] if self.retraces else self.targets[-1]
 
 
 def horizons(plan: Plan) -> dict[str, set[int]]:
@@ -58,15 +68,18 @@ def horizons(plan: Plan) -> dict[str, set[int]]:
     return asked
 
 
-def missing(plan: Plan, lab: Lab) -> list[Job]:
+def missing(plan: Plan, lab: Lab, wanted: Collection[tuple[str, int]] = ()) -> list[Job]:
     """What has to be trained; runs that others start from come first.
 
     A run goes on from its last stored state up to which everything asked for was recorded. Where there is
     none it begins anew, and then records what was recorded before too, so that nothing is lost for others.
+    A run that has ended without weights that the plan keeps is trained again up to the last of them.
 
     Args:
         plan: The plan.
         lab: The lab.
+        wanted: Runs and epochs whose weights will be looked at: where a file of them is damaged, they are
+            computed again.
 
     Returns:
         The runs that lack something.
@@ -78,16 +91,20 @@ def missing(plan: Plan, lab: Lab) -> list[Job]:
         for run in plan.runs
         if not all(_reached(known.get(run.id), h, plan.record) for h in asked[run.id])
     ]
-    read = {run.id for run in lacking} | {run.start_from for run in lacking}
+    keeping = Keeping(plan, lab, known, wanted)
+    unkept = {run.id for run in plan.runs if keeping.lacks(run.id) or keeping.damaged(run.id)}
+    read = {run.id for run in lacking} | unkept
+    read |= {run.start_from for run in plan.runs if run.id in read and run.start_from}
     sound = lab.sound(
         (row.id, epoch) for row in known.values() if row.id in read for epoch in row.checkpoints
     )
     jobs: dict[str, Job] = {}
-    for run in lacking:
-        job = _job(plan, run, known.get(run.id), sound, sorted(asked[run.id]))
-        if job is not None:
-            jobs[run.id] = job
-    return _with_parents(plan, jobs, known, sound, asked)
+    for run in plan.runs:
+        if run.id in read:
+            job = _job(plan, run, known.get(run.id), sound, sorted(asked[run.id]), keeping=keeping)
+            if job is not None:
+                jobs[run.id] = job
+    return _with_parents(plan, jobs, known, sound, asked, keeping)
 
 
 def _job(
@@ -97,17 +114,24 @@ def _job(
     sound: set[tuple[str, int]],
     asked: list[int],
     *,
+    keeping: Keeping,
     anew: bool = False,
 ) -> Job | None:
     condition = plan[run.condition]
+    anew = anew or keeping.damaged(run.id)
     targets = tuple(horizon for horizon in asked if anew or not _reached(row, horizon, plan.record))
-    if not targets:
-        return None
+    snapshots = keeping.lacks(run.id)
+    retraces = not targets
+    if retraces:
+        if not snapshots:
+            return None
+        targets = tuple(horizon for horizon in asked if horizon >= snapshots[-1])[:1]
     before = {} if row is None else row.checkpoints
     starts = [
         epoch
         for epoch, text in before.items()
         if epoch < targets[0]
+        and all(epoch <= snapshot for snapshot in snapshots)
         and (run.id, epoch) in sound
         and covers(text, plan.record, epoch)
         and _goes_on(row, epoch)
@@ -117,7 +141,18 @@ def _job(
     parent = None
     if run.start_from is not None and start == 0 and isinstance(condition.spec.initial, After):
         parent = (run.start_from, parent_of(condition, plan.conditions).epochs)
-    return Job(run, condition.name, condition.spec, condition.parameters, start, targets, record, parent)
+    return Job(
+        run,
+        condition.name,
+        condition.spec,
+        condition.parameters,
+        start,
+        targets,
+        record,
+        parent,
+        snapshots,
+        retraces,
+    )
 
 
 def _with_parents(
@@ -126,6 +161,7 @@ def _with_parents(
     known: Mapping[str, RunRow],
     sound: set[tuple[str, int]],
     asked: Mapping[str, set[int]],
+    keeping: Keeping,
 ) -> list[Job]:
     """Add those finished parents whose final state is not there any more; parents stand before children."""
     for run in reversed(plan.runs):
@@ -133,13 +169,13 @@ def _with_parents(
         if job is None or job.parent is None:
             continue
         parent, horizon = job.parent
-        if parent in jobs and horizon in jobs[parent].targets:
+        if parent in jobs and not jobs[parent].retraces and horizon in jobs[parent].targets:
             continue
         row = known.get(parent)
         end = None if row is None else row.at(horizon)
         if end is None or (parent, end.epoch) not in sound:
             own = next(other for other in plan.runs if other.id == parent)
-            again = _job(plan, own, row, sound, sorted(asked[parent]), anew=True)
+            again = _job(plan, own, row, sound, sorted(asked[parent]), keeping=keeping, anew=True)
             if again is not None:
                 jobs[parent] = again
     return [jobs[run.id] for run in plan.runs if run.id in jobs]

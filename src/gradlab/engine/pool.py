@@ -103,12 +103,17 @@ class Pool:
     def stop(self) -> None:
         """End the workers without waiting for what they compute."""
         if self._given is None and self._executor is not None:
-            processes = self._workers()
+            processes, results = self._workers(), getattr(self._executor, "_result_queue", None)
             self._executor.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
             for process in processes:
                 process.join(timeout=5)
+            if results is not None:
+                # Where a worker was ended halfway through handing over a result, a thread of the executor waits for the
+                # rest of it, and this process for the thread when it exits. With the workers gone, nobody but this
+                # process could still write it: once it cannot either, the thread finds the end and cleans up.
+                results._writer.close()
             self._executor = None
 
     def _workers(self) -> list[Any]:

@@ -58,6 +58,16 @@ class Progress:
     def update(self, snapshot: Snapshot) -> None:
         """Work has gone on; called a few times a second."""
 
+    def measuring(self, kind: str, done: int, subjects: int, seconds_left: float | None) -> None:
+        """Measuring has gone on; called a few times a second.
+
+        Args:
+            kind: The kind of instrument.
+            done: Subjects that it has been through.
+            subjects: Subjects that it has to go through.
+            seconds_left: The time until it is, estimated; `None` where nothing is known yet.
+        """
+
     def say(self, line: str) -> None:
         """Something worth a line of text."""
 
@@ -77,6 +87,7 @@ class Plain(Progress):
         self._begun = time.monotonic()
         self._next = self._begun + FIRST_LINE_SECONDS
         self._runs = self._stored = self._wanted = self._epochs = 0
+        self._kind, self._told = "", False
 
     def start(self, runs: int, stored: int, conditions: Mapping[str, int], epochs: Mapping[str, int]) -> None:
         """Say what there is to do, if anything is stored already."""
@@ -101,6 +112,16 @@ class Plain(Progress):
                 f"{epochs:,} of {self._epochs:,} epochs, {_pace(epochs, now - self._begun)}"
                 f"{duration(snapshot.seconds_left)} left{_troubles(snapshot)}"
             )
+
+    def measuring(self, kind: str, done: int, subjects: int, seconds_left: float | None) -> None:
+        """A line every half a minute, and one where an instrument that was told of is through."""
+        now = time.monotonic()
+        if kind != self._kind:
+            self._kind, self._next = kind, now + FIRST_LINE_SECONDS
+            self._told = False
+        if now >= self._next or (self._told and done == subjects):
+            self._next, self._told = now + LINE_SECONDS, done < subjects
+            self.say(_measuring(kind, done, subjects, seconds_left))
 
     def say(self, line: str) -> None:
         """Write a line; a closed stream is not an error."""
@@ -169,6 +190,16 @@ class Terminal(Progress):
             done = total if ended[name] == runs else min(epochs[name], total)
             self._bars.update(task, completed=done, ended=ended[name], **changed)
 
+    def measuring(self, kind: str, done: int, subjects: int, seconds_left: float | None) -> None:
+        """One bar for each kind of instrument."""
+        name = f"measuring {kind}"
+        if name not in self._tasks:
+            self.start(0, 0, {}, {})
+            self._add(name, name, subjects, subjects)
+            self._bars.start()
+        left = "" if seconds_left is None or done == subjects else f"{duration(seconds_left)} left"
+        self._bars.update(self._tasks[name], completed=done, ended=done, note=left)
+
     def _add(self, name: str, told: str, runs: int, epochs: int) -> None:
         self._totals[name] = (runs, epochs)
         self._tasks[name] = self._bars.add_task(told, total=max(epochs, 1), note="", ended=0, runs=runs)
@@ -202,6 +233,11 @@ def progress_for(*, quiet: bool, stream: TextIO | None = None) -> Progress:
         return Progress()
     chosen = sys.stderr if stream is None else stream
     return Terminal(chosen) if chosen.isatty() else Plain(chosen)
+
+
+def _measuring(kind: str, done: int, subjects: int, seconds_left: float | None) -> str:
+    left = "" if seconds_left is None or done == subjects else f", {duration(seconds_left)} left"
+    return f"measuring {kind}: {done} of {subjects}{left}"
 
 
 def _pace(epochs: int, seconds: float) -> str:

@@ -48,7 +48,7 @@ class Rates:
 
     def left(self, job: Job, epoch: int) -> float:
         """Seconds of one core until a run is through, from an epoch on."""
-        return self.seconds(job) * (job.targets[-1] - epoch)
+        return self.seconds(job) * (job.last - epoch)
 
     def learn(self, crew: Crew, epochs: int, seconds: float, storing: float = 0.0) -> None:
         """Take note of a slice.

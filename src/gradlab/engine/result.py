@@ -5,74 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.judge.reduce import edge_errors, reduce
-from gradlab.store.lab import Lab
+from gradlab.engine.measured import Curves, Failure, Instruments, Measured
+from gradlab.engine.quantities import Quantities
+from gradlab.engine.recorded import Recorded
+from gradlab.engine.samples import Sample, Series
 from gradlab.study.factors import BASE_SETTING
+from gradlab.study.instruments import INSTRUMENTS
 from gradlab.study.quantity import Quantity, parse_quantity
-from gradlab.task.data import build_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gradlab.judge.verdict import Verdict
-    from gradlab.store.rows import RunRow
     from gradlab.study import Condition, Plan, Study
+    from gradlab.study.subjects import Group
 
     Floats = NDArray[np.float64]
 
 __all__ = ["Result", "Sample", "Series"]
 
-FLAGS = ("flag_constant", "flag_dead")
 
-
-@dataclass(frozen=True)
-class Series:
-    """A recorded quantity of one condition over epochs.
-
-    Attributes:
-        epochs: Recorded epochs, int64 [k].
-        values: One row a run, float64 [n, k]; NaN where a run has no value (any more).
-        replicates: Replicate numbers of the rows, int64 [n].
-    """
-
-    epochs: NDArray[np.int64]
-    values: Floats
-    replicates: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One number per run of a condition.
-
-    Attributes:
-        values: The values, float64 [n]; infinite for "never reached", NaN where undefined.
-        replicates: Replicate numbers, int64 [n].
-        flagged: Whether the run predicts a constant, is dead or diverged, bool [n].
-        states: How each run ended: done, stopped or diverged.
-    """
-
-    values: Floats
-    replicates: NDArray[np.int64]
-    flagged: NDArray[np.bool_]
-    states: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """A run that has reached the horizon of a condition."""
-
-    run: str
-    replicate: int
-    epoch: int
-    updates: int
-    state: str
+def _value_of(name: str) -> Quantity | None:
+    """The quantity of an instrument's value by its name alone; nothing if training records it."""
+    kind, _, value = name.partition(".")
+    if kind not in INSTRUMENTS or value not in INSTRUMENTS[kind].gives:
+        return None
+    return Quantity(name=kind, split=value)
 
 
 class Result:
@@ -109,7 +72,9 @@ class Result:
         self.command = command
         self.notes = tuple(notes)
         self.setting = setting
-        self._cache: dict[tuple[str, str], Any] = {}
+        self._recorded = recorded = Recorded(plan, lab)
+        self._instruments = Instruments(plan, lambda: recorded.lab, recorded.has_ended)
+        self._quantities = Quantities(recorded, self._instruments)
 
     @property
     def study(self) -> Study:
@@ -146,41 +111,93 @@ class Result:
     @property
     def digest(self) -> str:
         """One hash of the results of these runs."""
-        return self._cached("digest", "", lambda: self._reader.digest([run.id for run in self.plan.runs]))
+        return self._quantities.digest
 
     def series(self, quantity: str | Quantity, condition: str) -> Series:
-        """A recorded series up to the condition's horizon.
+        """A recorded series up to the condition's horizon, or an instrument's number over its epochs.
 
         Args:
-            quantity: As in `loss.test`.
+            quantity: As in `loss.test` or `hessian.positive`.
             condition: A condition's name or label.
 
         Returns:
             The series of the runs that have ended.
 
         Raises:
-            KeyError: It was not recorded.
+            KeyError: It was not recorded or measured, or has another axis than epochs.
         """
         name = quantity if isinstance(quantity, str) else quantity.trace
-        found = self._find(condition)
-        return self._cached("series", f"{name} {found.name}", lambda: self._series(name, found))
+        asked = _value_of(name)
+        if asked is not None:
+            return self._quantities.series(asked, self._group(asked, condition))
+        return self._recorded.series(name, self._find(condition))
+
+    def curves(self, quantity: str | Quantity, group: str) -> Curves:
+        """What an instrument gives along its own axis, such as a loss along alpha.
+
+        Args:
+            quantity: As in `interpolation.loss.test`.
+            group: Name or label of a condition, or of a group of pairs or sets.
+
+        Returns:
+            One curve a unit, all on the same places.
+
+        Raises:
+            KeyError: The study does not declare the instrument, or the value has no axis of its own.
+        """
+        name = quantity if isinstance(quantity, str) else quantity.trace
+        asked = _value_of(name)
+        if asked is None:
+            raise KeyError(name)
+        return self._quantities.curves(asked, self._group(asked, group))
+
+    def measured(self, kind: str, group: str | None = None) -> list[Measured]:
+        """The measurements of one instrument, those that failed included.
+
+        Args:
+            kind: The instrument, such as `hessian`.
+            group: Name or label of a condition, or of a group of pairs or sets; all of this setting if not given.
+
+        Returns:
+            One for each unit and epoch, in order; each is a mapping of names to values.
+
+        Raises:
+            KeyError: The study does not declare the instrument, or it has no such group.
+        """
+        if kind not in self.study.measure:
+            raise KeyError(kind)
+        if group is None:
+            groups = [each for each in self.plan.groups(kind).values() if each.setting == self.setting]
+        else:
+            groups = [self._instruments.group(kind, group, self.setting)]
+        return [one for each in groups for unit in self._instruments.units(kind, each) for one in unit.found]
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What instruments could not measure at this setting, each with the cause."""
+        return tuple(
+            Failure(kind, one.group, one.unit, one.epoch, one.failure)
+            for kind in self.study.measure
+            for one in self.measured(kind)
+            if one.failure
+        )
 
     def values(self, quantity: str | Quantity, condition: str) -> Sample:
-        """One number for each run that has ended.
+        """One number for each run that has ended; of an instrument, for each unit that has been measured too.
 
         Args:
             quantity: In the grammar of quantities; its `where` leaves out the runs for which it is false.
-            condition: A condition's name or label.
+            condition: A condition's name or label; of an instrument of pairs or sets, a group's.
 
         Returns:
-            The sample.
+            The sample; the replicates of pairs and sets are their indices.
 
         Raises:
-            KeyError: What it is taken from was not recorded.
+            KeyError: What it is taken from was not recorded, or the study does not declare the instrument.
         """
         asked = parse_quantity(quantity) if isinstance(quantity, str) else quantity
-        found = self._find(condition)
-        return self._cached("values", f"{asked} {found.name}", lambda: self._values(asked, found))
+        found = self._group(asked, condition) if asked.instrument else self._find(condition)
+        return self._quantities.sample(asked, found.name)
 
     def predictions(self, condition: str) -> tuple[Floats, Floats, Floats]:
         """What the final networks give on the task's grid.
@@ -194,35 +211,19 @@ class Result:
         Raises:
             KeyError: Predictions were not recorded, or the task has no grid.
         """
-        found = self._find(condition)
-        ended = self._ended(found)
-        data = build_data(found.spec.task, self.plan.study.seeds.of(0), found.spec.validation)
-        if data.grid_x is None or data.grid_y is None or not ended:
-            raise KeyError("predictions")
-        traces = self._reader.traces([item.run for item in ended], "predictions")
-        x, y = np.asarray(data.grid_x, np.float64), np.asarray(data.grid_y, np.float64)
-        outputs = np.full((len(ended), *y.shape), np.nan)
-        for row, item in enumerate(ended):
-            epochs, values = traces.get(item.run, (np.zeros(0, np.int64), np.zeros(0)))
-            places = np.flatnonzero(epochs == item.epoch)
-            if len(places):
-                outputs[row] = values[places[-1]].reshape(y.shape)
-        if not traces:
-            raise KeyError("predictions")
-        return x, y, outputs
+        return self._recorded.predictions(self._find(condition))
 
     def flags(self, condition: str) -> dict[str, int]:
         """How many of the ended runs predict a constant, are dead, or diverged."""
-        found = self._find(condition)
-        ended = self._ended(found)
-        counts = {flag.removeprefix("flag_"): int(np.nansum(self._at_end(flag, ended))) for flag in FLAGS}
+        ended = self._recorded.ended(self._find(condition))
+        counts = {flag: int(np.nansum(values)) for flag, values in self._recorded.flags(ended).items()}
         return counts | {"diverged": sum(item.state == "diverged" for item in ended)}
 
     def states(self, condition: str) -> dict[str, int]:
         """How many runs are in which state, those that have not ended included."""
         found = self._find(condition)
-        ended = {item.run: item.state for item in self._ended(found)}
-        rows = self._rows
+        ended = {item.run: item.state for item in self._recorded.ended(found)}
+        rows = self._recorded.rows
         counted = Counter(
             ended.get(run) or (rows[run].state if run in rows else "planned")
             for run in self.plan.cells[found.name]
@@ -246,9 +247,9 @@ class Result:
         from gradlab.engine.weights import network_of
 
         found = self._find(condition)
-        for item in self._ended(found):
+        for item in self._recorded.ended(found):
             if item.replicate == replicate:
-                return network_of(found.spec, self._reader.load_state(item.run, item.epoch))
+                return network_of(found.spec, self._recorded.lab.load_state(item.run, item.epoch))
         raise KeyError(f"replicate {replicate} of {condition!r} has not ended")
 
     def parameters(self, condition: str) -> int:
@@ -256,30 +257,43 @@ class Result:
         return self._find(condition).parameters
 
     def table(self) -> Any:
-        """One row for each run as a polars DataFrame: condition, replicate, state, epochs, losses, flags."""
-        import polars as pl
+        """One row for each run as a polars DataFrame: condition, replicate, state, epochs, losses, flags.
 
-        rows: list[dict[str, Any]] = []
-        for condition in self.plan.conditions:
-            ended = self._ended(condition)
-            loss = dict(zip(*self._replicates_and(parse_quantity("loss@last"), condition), strict=True))
-            flags = {flag: self._at_end(flag, ended) for flag in FLAGS}
-            for index, item in enumerate(ended):
-                rows.append({
-                    "condition": condition.label,
-                    "setting": condition.setting,
-                    "replicate": item.replicate,
-                    "run": item.run,
-                    "state": item.state,
-                    "epochs": item.epoch,
-                    "updates": item.updates,
-                    "parameters": condition.parameters,
-                    "loss": loss.get(item.replicate, float("nan")),
-                    **{
-                        flag.removeprefix("flag_"): bool(values[index] == 1) for flag, values in flags.items()
-                    },
-                })
-        return pl.DataFrame(rows)
+        What instruments give of single runs, one number each, are further columns (`hessian.positive`); for pairs,
+        sets and values along an axis there is `measurements`.
+        """
+        from gradlab.engine.tables import runs_table
+
+        return runs_table(self)
+
+    def measurements(self, kind: str | None = None) -> Any:
+        """One row for each number that instruments gave, as a polars DataFrame.
+
+        Columns: kind, setting, group, unit, epoch, value (its name), axis, place, index (within arrays), number,
+        low and high (its error, or band), failure. A failed measurement is a row without number.
+
+        Args:
+            kind: One instrument; all if not given.
+        """
+        from gradlab.engine.tables import measurements_table
+
+        return measurements_table(self, kind)
+
+    def rows(self, condition: Condition) -> list[dict[str, Any]]:
+        """What is known of each run of a condition that has ended: how, after how long, and its flags."""
+        ended = self._recorded.ended(condition)
+        flags = self._recorded.flags(ended)
+        return [
+            {
+                "replicate": item.replicate,
+                "run": item.run,
+                "state": item.state,
+                "epochs": item.epoch,
+                "updates": item.updates,
+                **{flag: bool(values[index] == 1) for flag, values in flags.items()},
+            }
+            for index, item in enumerate(ended)
+        ]
 
     def save(self, path: str | Path) -> Path:
         """Write the page.
@@ -306,6 +320,7 @@ class Result:
             "states": {condition.name: self.states(condition.name) for condition in self.plan.conditions},
             "flags": {condition.name: self.flags(condition.name) for condition in self.plan.conditions},
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "measured": {kind: [one.to_dict() for one in self.measured(kind)] for kind in self.study.measure},
             "notes": list(self.notes),
         }
 
@@ -314,122 +329,14 @@ class Result:
 
         return result_html(self)
 
-    @cached_property
-    def _reader(self) -> Lab:
-        return Lab.open(self.lab)
-
-    @cached_property
-    def _rows(self) -> dict[str, RunRow]:
-        return self._reader.known([run.id for run in self.plan.runs])
-
     def _find(self, condition: str) -> Condition:
         for found in self.conditions:
             if found.label == condition:
                 return found
         return self.plan[condition]
 
-    def _cached(self, what: str, key: str, make: Any) -> Any:
-        if (what, key) not in self._cache:
-            self._cache[what, key] = make()
-        return self._cache[what, key]
-
-    def _ended(self, condition: Condition) -> list[_Ended]:
-        return self._cached("ended", condition.name, lambda: self._find_ended(condition))
-
-    def _find_ended(self, condition: Condition) -> list[_Ended]:
-        found: list[_Ended] = []
-        for replicate, run in enumerate(self.plan.cells[condition.name]):
-            row = self._rows.get(run)
-            ending = row.at(condition.epochs) if row else None
-            if ending is not None:
-                state = {"epochs": "done"}.get(ending.reason, ending.reason)
-                found.append(_Ended(run, replicate, ending.epoch, ending.updates, state))
-        return found
-
-    def _series(self, name: str, condition: Condition) -> Series:
-        ended = self._ended(condition)
-        traces = self._reader.traces([item.run for item in ended], name)
-        if ended and not traces:
-            raise KeyError(name)
-        clipped: list[tuple[NDArray[np.int64], Floats]] = []
-        for item in ended:
-            epochs, values = traces.get(item.run, (np.zeros(0, np.int64), np.zeros(0)))
-            inside = epochs <= item.epoch
-            clipped.append((epochs[inside], values[inside]))
-        union = np.unique(np.concatenate([e for e, _ in clipped])) if clipped else np.zeros(0, np.int64)
-        table = np.full((len(clipped), len(union)), np.nan)
-        for row, (epochs, values) in enumerate(clipped):
-            if values.ndim == 1:
-                table[row, np.searchsorted(union, epochs)] = values
-        replicates = np.array([item.replicate for item in ended], np.int64)
-        return Series(union.astype(np.int64), table, replicates)
-
-    def _values(self, quantity: Quantity, condition: Condition) -> Sample:
-        ended = self._ended(condition)
-        values = self._numbers(quantity, condition, ended)
-        dead = self._at_end("flag_constant", ended) + self._at_end("flag_dead", ended)
-        diverged = np.array([item.state == "diverged" for item in ended], bool)
-        sample = Sample(
-            values,
-            np.array([item.replicate for item in ended], np.int64),
-            diverged | (np.nan_to_num(dead) > 0),
-            tuple(item.state for item in ended),
-        )
-        return sample if quantity.where is None else self._kept(sample, quantity, condition)
-
-    def _kept(self, sample: Sample, quantity: Quantity, condition: Condition) -> Sample:
-        """The runs for which the quantity's `where` is true."""
-        from gradlab.judge.events import holds
-
-        event = quantity.where
-        assert event is not None
-        keep = holds(event, self._values(event.quantity, condition).values)
-        states = tuple(state for state, kept in zip(sample.states, keep, strict=True) if kept)
-        return replace(
-            sample,
-            values=sample.values[keep],
-            replicates=sample.replicates[keep],
-            flagged=sample.flagged[keep],
-            states=states,
-        )
-
-    def _numbers(self, quantity: Quantity, condition: Condition, ended: Sequence[_Ended]) -> Floats:
-        name = quantity.name
-        if name == "epochs":
-            return np.array([item.epoch for item in ended], np.float64)
-        if name == "updates":
-            return np.array([item.updates for item in ended], np.float64)
-        if name == "flag_diverged":
-            return np.array([item.state == "diverged" for item in ended], np.float64)
-        if name in FLAGS:
-            return self._at_end(name, ended)
-        if name in {"edge_error", "centre_error"}:
-            x, truth, outputs = self.predictions(condition.name)
-            return edge_errors(x, truth, outputs)[name == "edge_error"]
-        if quantity.reducer == "epochs_to" and quantity.trace == "loss" and quantity.threshold is not None:
-            passed = self._reader.passages([item.run for item in ended])
-            if all(quantity.threshold in passed.get(item.run, {}) for item in ended):
-                epochs = [passed[item.run][quantity.threshold] for item in ended]
-                return np.array(
-                    [e if e <= item.epoch else np.inf for e, item in zip(epochs, ended, strict=True)],
-                    np.float64,
-                )
-        series = self.series(quantity.trace, condition.name)
-        return reduce(quantity, series.epochs, series.values)
-
-    def _at_end(self, name: str, ended: Sequence[_Ended]) -> Floats:
-        """A scalar of each run at the end that counts here."""
-        traces = self._reader.traces([item.run for item in ended], name)
-        values = np.full(len(ended), np.nan)
-        for row, item in enumerate(ended):
-            epochs, found = traces.get(item.run, (np.zeros(0, np.int64), np.zeros(0)))
-            places = np.flatnonzero(epochs == item.epoch)
-            if len(places):
-                values[row] = found[places[-1]]
-        return values
-
-    def _replicates_and(
-        self, quantity: Quantity, condition: Condition
-    ) -> tuple[Sequence[int], Sequence[float]]:
-        sample = self._values(quantity, condition)
-        return sample.replicates.tolist(), sample.values.tolist()
+    def _group(self, quantity: Quantity, name: str) -> Group:
+        """The group of an instrument's value by name or label."""
+        if quantity.instrument not in self.study.measure:
+            raise KeyError(quantity.trace)
+        return self._instruments.group(quantity.instrument, name, self.setting)

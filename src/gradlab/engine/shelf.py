@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gradlab.task.data import Data
     from gradlab.train.fleet import Fleet
 
-__all__ = ["LEAST_BYTES", "Lost", "Shelf", "Shelved", "fetched"]
+__all__ = ["LEAST_BYTES", "Lost", "Shelf", "Shelved", "fetched", "fetched_data"]
 
 LEAST_BYTES = 1_000_000
 """Smaller arrays travel with the fleet."""
@@ -143,13 +143,24 @@ def fetched(fleet: Fleet) -> Fleet:
     Raises:
         Lost: A file is missing or damaged.
     """
-    data = tuple(_whole(own) for own in fleet.data)
+    data = tuple(fetched_data(own) for own in fleet.data)
     if all(own is other for own, other in zip(data, fleet.data, strict=True)):
         return fleet
     return replace(fleet, data=data)
 
 
-def _whole(data: Data) -> Data:
+def fetched_data(data: Data) -> Data:
+    """Data with the arrays that they name, mapped from their files; the same object if they name none.
+
+    Args:
+        data: As `Shelf.put` gave them.
+
+    Returns:
+        The data.
+
+    Raises:
+        Lost: A file is missing or damaged.
+    """
     places = {name: value for name, value in vars(data).items() if isinstance(value, Shelved)}
     return replace(data, **{name: _mapped(place) for name, place in places.items()}) if places else data
 

@@ -7,28 +7,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradlab.store.rows import Points, Progress, Reason
+from gradlab.train.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gradlab.engine.fleets import Crew
     from gradlab.engine.worker import States, Traces
     from gradlab.study.record import Record
-    from gradlab.train.state import State
 
-__all__ = ["entries"]
+__all__ = ["entries", "weights_only"]
 
 UNSCHEDULED = frozenset({"predictions"})
 """Quantities that are recorded at epochs of their own, at the end always."""
 
 
-def entries(crew: Crew, states: States, traces: Traces) -> list[Progress]:
+def entries(
+    crew: Crew, states: States, traces: Traces, kept: Sequence[States] = (), goal: int | None = None
+) -> list[Progress]:
     """One entry for each member of a fleet.
+
+    Of runs that are only retraced, nothing is recorded that was recorded before.
 
     Args:
         crew: The fleet as it was handed out.
         states: Where its members stand now.
         traces: What was recorded on the way.
+        kept: Where its members stood at epochs whose weights are kept.
+        goal: The epoch to which the slice went.
 
     Returns:
         States, series on and beside the schedule, and whether each member has ended.
@@ -36,14 +42,26 @@ def entries(crew: Crew, states: States, traces: Traces) -> list[Progress]:
     record = crew.jobs[0].record
     schedule = _Schedule(record)
     made: list[Progress] = []
-    for job, state, trace in zip(crew.jobs, states, traces, strict=True):
-        on, beside = schedule.split(trace.series)
+    for place, (job, state, trace) in enumerate(zip(crew.jobs, states, traces, strict=True)):
+        on, beside = ({}, {}) if job.retraces else schedule.split(trace.series)
         ending = _ending(state, crew.targets[0])
         went_on = ending in {None, "epochs"} or state.status_epoch is None
         epoch = state.epoch if went_on else int(state.status_epoch or 0)
         updates = int(trace.series["updates"][1][-1]) if "updates" in trace.series else state.updates
-        made.append(Progress(job.run.id, state, on, beside, ending, epoch, updates, record.thresholds))
+        passed = tuple(weights_only(stood[place]) for stood in kept if stood[place].status == "running")
+        retraced = job.retraces and ending is None and goal == job.last
+        made.append(
+            Progress(
+                job.run.id, state, on, beside, ending, epoch, updates, record.thresholds, passed, retraced
+            )
+        )
     return made
+
+
+def weights_only(state: State) -> State:
+    """A state with nothing but the weights and buffers that the network had."""
+    buffers = {name: buffer for name, buffer in state.buffers.items() if not name.startswith("best.")}
+    return State(state.epoch, state.updates, state.weights, {}, buffers)
 
 
 def _ending(state: State, horizon: int) -> Reason | None:

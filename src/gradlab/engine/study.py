@@ -1,4 +1,4 @@
-"""The whole way for one study: plan, tune, train what is missing, judge, remember what was looked at."""
+"""The whole way for one study: plan, tune, train and measure what is missing, judge, remember what was looked at."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from gradlab.component import digest_of
 from gradlab.engine import devices
 from gradlab.engine.coordinator import SHELF, run_plan
 from gradlab.engine.environment import environment
+from gradlab.engine.measuring import measure_plan
 from gradlab.engine.progress import progress_for
 from gradlab.engine.result import Result
 from gradlab.engine.shelf import Shelf
+from gradlab.engine.subjects import wanted
 from gradlab.engine.tune import tune
 from gradlab.judge import judge
 from gradlab.store.lab import Lab
@@ -38,7 +40,7 @@ def run_study(
     quiet: bool = False,
     command: str | None = None,
 ) -> Result:
-    """Train what a lab lacks for a study, judge its claims and remember that they were looked at.
+    """Train and measure what a lab lacks for a study, judge its claims and remember that they were looked at.
 
     Args:
         study: The declaration.
@@ -54,7 +56,7 @@ def run_study(
 
     Raises:
         StoreError: The lab is owned by another process or damaged.
-        RunsFailed: Some runs failed; the others are stored.
+        RunsFailed: Some runs or measurements failed; the others are stored.
         Interrupted: A signal came; the same call continues.
         EnvironmentProblem: Memory, disk or the GPU that was asked for are not there.
     """
@@ -67,7 +69,9 @@ def run_study(
         progress = progress_for(quiet=quiet)
 
         def train(plan: Plan) -> Result:
-            run_plan(plan, store, workers=workers, device=device, progress=progress)
+            looked_at = wanted(plan, store)
+            run_plan(plan, store, workers=workers, device=device, progress=progress, wanted=looked_at)
+            measure_plan(plan, store, workers=workers, progress=progress)
             return Result(plan, folder, environment=facts, command=command)
 
         tuned = tune(own, train)
@@ -122,7 +126,9 @@ def _verdicts(result: Result, store: Lab) -> list[Verdict]:
 def _key(plan: Plan, claim: Claim) -> str:
     """What a claim is known by when it is looked at again: its test and everything but the number of replicates."""
     cells = [[c.name, c.spec.canonical(), c.epochs] for c in plan.conditions]
-    return digest_of([str(claim), cells])
+    kinds = sorted({kind for quantity in claim.quantities() for kind in quantity.instruments()})
+    measured = [[kind, plan.study.measure[kind].canonical()] for kind in kinds]
+    return digest_of([str(claim), cells, measured] if measured else [str(claim), cells])
 
 
 def _command(study: Study, budget: Budget) -> str:

@@ -56,7 +56,7 @@ class Tally:
         """Epochs to train, summed over the runs of each condition."""
         epochs: Counter[str] = Counter()
         for job in self._jobs.values():
-            epochs[job.condition] += job.targets[-1] - job.start
+            epochs[job.condition] += job.last - job.start
         return dict(epochs)
 
     def snapshot(self, seconds_left: float) -> Snapshot:

@@ -64,6 +64,7 @@ def tune(study: Study, train: Callable[[Plan], Result]) -> Tuned:
             "quick": {},
             "claims": (),
             "published": (),
+            "measure": {},
             "record": ("loss.validation",),
             "replicates": study.tune_replicates,
             "seeds.base": study.seeds.base + SEED_OFFSET,

@@ -15,12 +15,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gradlab.engine.recovery import short_of_memory
 from gradlab.engine.shelf import fetched
 from gradlab.model.cnn import CNN
 from gradlab.model.mlp import MLP
 
 if TYPE_CHECKING:
+    from gradlab.store.rows import Points
     from gradlab.study.spec import Spec
     from gradlab.train.fleet import Fleet, Trace
     from gradlab.train.state import State
@@ -90,8 +93,8 @@ def _watch(coordinator: int) -> None:
 
 
 def work(
-    advance: Advance | None, fleet: Fleet, states: States | None, until: int
-) -> tuple[States, Traces, float]:
+    advance: Advance | None, fleet: Fleet, states: States | None, until: int, stops: Sequence[int] = ()
+) -> tuple[States, Traces, float, tuple[States, ...]]:
     """Train a fleet for a while.
 
     Args:
@@ -99,9 +102,10 @@ def work(
         fleet: The fleet.
         states: Where it stands; `None` at the beginning.
         until: The epoch to reach.
+        stops: Epochs on the way, rising, of which the states are handed back too.
 
     Returns:
-        The states there, what was recorded on the way, and the seconds it took.
+        The states there, what was recorded on the way, the seconds it took, and the states at the stops.
 
     Raises:
         Lost: Data that the fleet names are not on the shelf any more.
@@ -110,13 +114,38 @@ def work(
     if advance is None:
         from gradlab.train.advance import advance
     begun = time.perf_counter()
+    passed: list[States] = []
+    pieces: list[Traces] = []
     try:
-        after, traces = advance(fetched(fleet), states, until)
+        whole = fetched(fleet)
+        for stop in stops:
+            states, recorded = advance(whole, states, stop)
+            passed.append(states)
+            pieces.append(recorded)
+        if states is None or not stops or stops[-1] < until:
+            states, recorded = advance(whole, states, until)
+            pieces.append(recorded)
     except Exception as error:
         if isinstance(error, MemoryError) or not short_of_memory(error):
             raise
         raise MemoryError(str(error)) from error
-    return after, traces, time.perf_counter() - begun
+    traces = pieces[0] if len(pieces) == 1 else tuple(map(_joined, zip(*pieces, strict=True)))
+    return states, traces, time.perf_counter() - begun, tuple(passed)
+
+
+def _joined(pieces: tuple[Trace, ...]) -> Trace:
+    """What was recorded of one run between stops, as one trace."""
+    from gradlab.train.fleet import Trace
+
+    series: dict[str, list[Points]] = {}
+    for piece in pieces:
+        for quantity, points in piece.series.items():
+            if len(points[0]):
+                series.setdefault(quantity, []).append(points)
+    return Trace({
+        quantity: (np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+        for quantity, parts in series.items()
+    })
 
 
 @contextmanager

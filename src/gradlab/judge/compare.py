@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from gradlab.judge import power, sign, unpaired
@@ -12,7 +13,7 @@ from gradlab.judge.combine import two_sided_equivalence
 from gradlab.judge.data import Data, Values, paired
 from gradlab.judge.evidence import Array, Evidence
 from gradlab.judge.finding import Finding
-from gradlab.judge.words import apart, bracket, compared, digits, event_words, said
+from gradlab.judge.words import apart, bracket, compared, digits, event_words, said, spoken
 from gradlab.study.kinds import Compare, Equal
 from gradlab.study.quantity import Event, Quantity
 from gradlab.study.select import Pair, pairs
@@ -29,21 +30,32 @@ class Sides:
         b: Values of B `[m]`; one number repeated where there is no B.
         paired: Whether a[i] and b[i] belong together.
         ratio: Whether they are compared by quotient.
+        unknown: Which values of A and of B could not be measured; they speak against every verdict.
     """
 
     a: Array
     b: Array
     paired: bool
     ratio: bool
+    unknown: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
 
     def moved(self, *, factor: float | None = None, by: float | None = None) -> Sides:
         """B multiplied by a factor or moved by a difference."""
         b = self.b * (1.0 if factor is None else factor) + (0.0 if by is None else by)
-        return Sides(self.a, b, self.paired, self.ratio)
+        return replace(self, b=b)
 
     def below(self) -> Evidence:
         """Evidence that A lies below B."""
-        return evidence_below(self.a[None], self.b[None], paired=self.paired)
+        if self.unknown is None or not (self.unknown[0].any() or self.unknown[1].any()):
+            return evidence_below(self.a[None], self.b[None], paired=self.paired)
+        against, in_favour = self._filled(np.inf), self._filled(-np.inf)
+        return Evidence(against.p_for, in_favour.p_against, against.floor_for, in_favour.floor_against)
+
+    def _filled(self, end: float) -> Evidence:
+        """The evidence if what is not known of A lay at one end and what is not known of B at the other."""
+        unknown = self.unknown or (np.zeros(len(self.a), bool), np.zeros(len(self.b), bool))
+        a, b = np.where(unknown[0], end, self.a), np.where(unknown[1], -end, self.b)
+        return evidence_below(a[None], b[None], paired=self.paired)
 
     def typical(self) -> float:
         """Median ratio or difference: of the pairs, or of all combinations."""
@@ -132,14 +144,14 @@ def _compare_at(test: Compare, pair: Pair, found: _Compared, data: Data, alpha: 
     if found.b is None:
         effect, value, interval = "median", float(np.median(sides.a)), sign.median_interval(sides.a, alpha)
         bounds = f"[{said(test.quantity, interval[0])}, {said(test.quantity, interval[1])}]"
-        sentence = f"median {test.quantity} of {found.first} is {said(test.quantity, value)} {bounds}"
+        sentence = f"median {spoken(test.quantity)} of {found.first} is {said(test.quantity, value)} {bounds}"
         sentence += f", against {found.second}"
     sentence = (_nobody(test.quantity, found) or sentence) + _never(test.quantity, found)
     return Finding(
         setting=pair.setting,
         evidence=evidence,
         test=_test_name(sides.paired, number),
-        null=_null_words(found, test, less),
+        null=_null_words(found, test, less, data.one),
         sentence=sentence,
         n=(len(found.a),) if found.b is None or sides.paired else (len(found.a), len(found.b)),
         needed_for=sign.smallest_n,
@@ -194,7 +206,7 @@ def equal(test: Equal, data: Data, alpha: float) -> list[Finding]:
                 evidence=evidence,
                 test="two one-sided " + ("sign tests" if sides.paired else "studentised permutation tests"),
                 null=f"{found.first} and {found.second} typically differ by exactly {margin}",
-                sentence=f"{test.quantity} of {found.first} is {much} {_that(found.second)} {bounds}; "
+                sentence=f"{spoken(test.quantity)} of {found.first} is {much} {_that(found.second)} {bounds}; "
                 f"equal means within {margin}",
                 n=(len(found.a),) if sides.paired or found.b is None else (len(found.a), len(found.b)),
                 needed_for=sign.smallest_n,
@@ -234,8 +246,8 @@ def _sides(
         b, second, together = None, said(quantity, than), True
         left, right = a.values, np.full(len(a), than)
     elif other is not None or pair.b is None:
-        b, second, together = data.values(other or quantity, pair.a), f"its {other}", True
-        a, b = paired(a, b)
+        second, together = f"its {spoken(other or quantity)}", True
+        a, b = paired(a, data.values(other or quantity, pair.a))
         left, right = a.values, b.values
     else:
         b, second, together = data.values(quantity, pair.b), pair.b, data.share_draws(pair.a, pair.b)
@@ -245,11 +257,13 @@ def _sides(
     first = pair.a
     positive = bool((left[np.isfinite(left)] > 0).all() and (right[np.isfinite(right)] > 0).all())
     by_ratio = quantity.scale == "ratio" and positive if ratio is None else ratio
+    unknown = (a.missing, np.zeros(len(right), bool) if b is None else b.missing)
     shares = {pair.a: dict(a.counts)}
     if pair.b is not None and b is not None:
         shares[pair.b] = dict(b.counts)
-    warnings = [*_stop_warnings(quantity, pair, data), *_left_out(shares)]
-    return _Compared(Sides(left, right, together, by_ratio), a, b, first, second, shares, tuple(warnings))
+    warnings = [*_stop_warnings(quantity, pair, data), *_left_out(shares, data)]
+    sides = Sides(left, right, together, by_ratio, unknown)
+    return _Compared(sides, a, b, first, second, shares, tuple(warnings))
 
 
 def _stop_warnings(quantity: Quantity, pair: Pair, data: Data) -> list[str]:
@@ -273,9 +287,9 @@ def _stop_warnings(quantity: Quantity, pair: Pair, data: Data) -> list[str]:
     return found
 
 
-def _left_out(shares: dict[str, dict[str, int]]) -> list[str]:
+def _left_out(shares: dict[str, dict[str, int]], data: Data) -> list[str]:
     return [
-        f"{counts['left out']} runs of {label} were left out by where"
+        f"{counts['left out']} {data.counted} of {label} were left out by where"
         for label, counts in shares.items()
         if counts.get("left out")
     ]
@@ -318,7 +332,7 @@ def _test_name(together: bool, number: bool) -> str:
     )
 
 
-def _null_words(found: _Compared, test: Compare, less: bool) -> str:
+def _null_words(found: _Compared, test: Compare, less: bool, one: str) -> str:
     margin = ""
     if test.factor is not None:
         margin = f" {'divided' if less else 'multiplied'} by {digits(test.factor)}"
@@ -328,8 +342,14 @@ def _null_words(found: _Compared, test: Compare, less: bool) -> str:
     if found.b is None:
         return f"{second} is the median of {found.first}"
     if found.sides.paired:
-        return f"within a pair, {test.quantity} of {found.first} is as often below as above {_that(second)}"
-    return f"a run of {found.first} is as often below as above a run of {second} (stochastic equality)"
+        within = "within a pair"
+        if one != "run":
+            own = found.second.startswith("its ")
+            within = f"within a {one}" if own else f"of two {one}s that share a draw"
+        return (
+            f"{within}, {spoken(test.quantity)} of {found.first} is as often below as above {_that(second)}"
+        )
+    return f"a {one} of {found.first} is as often below as above a {one} of {second} (stochastic equality)"
 
 
 def _pair_correlation(sides: Sides) -> float | None:

@@ -39,6 +39,9 @@ class Finding:
         warnings: What a reader must know besides.
         parts: The findings on the claims inside this one.
         fixed: The outcome where no test decides (`consistent`, a fact, `untestable`).
+        at_hand: How many runs (pairs, sets) there are, whatever a `where` leaves of them.
+        unit_size: Of how many replicates one of them is made.
+        counted: What is counted: "runs", "pairs" or "sets".
     """
 
     evidence: Evidence | None
@@ -62,3 +65,6 @@ class Finding:
     warnings: tuple[str, ...] = ()
     parts: tuple[Finding, ...] = ()
     fixed: str = ""
+    at_hand: int = 0
+    unit_size: int = 1
+    counted: str = "runs"

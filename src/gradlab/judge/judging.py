@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gradlab.judge import association, compare, shares, static
+from gradlab.judge import association, compare, peaks, shares, static
 from gradlab.judge.combine import all_of, holm, not_
 from gradlab.judge.data import Data, NoRuns, Results
 from gradlab.judge.evidence import outcomes
@@ -50,14 +50,14 @@ def judge(
         results: The runs: `plan`, `series`, `values` and `predictions`.
         looks: Numbers of replicates at which verdicts were taken before, for all claims or by `Claim.key`.
         declared_n: Replicates that the study declares; the plan's own where it is not given.
-        budget: `quick` or `full`; a quick budget that cut epochs or data makes every verdict preliminary.
+        budget: `quick` or `full`; a plan that cuts epochs or data makes every verdict preliminary.
         family: `report` applies Holm's correction over these claims; a study's own page is unadjusted.
 
     Returns:
         One verdict per claim, the reading as reported beside it.
     """
     declared = declared_n if declared_n is not None else int(results.plan.study.replicates)
-    cut = bool(getattr(results.plan, "preliminary", True)) if budget == "quick" else False
+    cut = bool(getattr(results.plan, "preliminary", budget == "quick"))
     rules = _Rules(declared, looks, cut)
     verdicts = [_judge_claim(claim, results, rules) for claim in claims]
     return adjust(verdicts) if family == "report" else verdicts
@@ -104,6 +104,20 @@ def evaluate(test: kinds.Test, data: Data, alpha: float) -> list[Finding]:
     Raises:
         TypeError: The kind is unknown.
     """
+    if isinstance(test, kinds.Not):
+        return [_negated(finding) for finding in evaluate(test.claim, data, alpha)]
+    if isinstance(test, kinds.AllOf):
+        return [_all_of([part for claim in test.claims for part in evaluate(claim, data, alpha)])]
+    view = data.seen_by(test.quantities())
+    counted = {"unit_size": view.unit_size, "counted": view.counted}
+    return [
+        replace(finding, at_hand=_at_hand(view, finding.shares or view.conditions), **counted)
+        for finding in _found(test, view, alpha)
+    ]
+
+
+def _found(test: kinds.Test, data: Data, alpha: float) -> list[Finding]:
+    """What a claim that holds no others finds."""
     match test:
         case kinds.Compare():
             return compare.compare(test, data, alpha)
@@ -118,15 +132,11 @@ def evaluate(test: kinds.Test, data: Data, alpha: float) -> list[Finding]:
         case kinds.Trend():
             return association.trend(test, data, alpha)
         case kinds.Peaks():
-            return association.peaks(test, data, alpha)
+            return peaks.peaks(test, data, alpha)
         case kinds.Fact():
             return static.fact(test, data)
         case kinds.Untestable():
             return [Finding(None, "", "", test.reason, fixed="untestable")]
-        case kinds.Not():
-            return [_negated(finding) for finding in evaluate(test.claim, data, alpha)]
-        case kinds.AllOf():
-            return [_all_of([part for claim in test.claims for part in evaluate(claim, data, alpha)])]
         case _:
             raise TypeError(f"no way to judge a {type(test).__name__}")
 
@@ -145,21 +155,23 @@ def _judge_test(claim: Claim, test: kinds.Test, results: Results, rules: _Rules)
     found: dict[str, Verdict] = {}
     for setting in settings:
         data = Data(results, setting)
-        extension = rules.extension(claim, _replicates(data, data.conditions))
+        views = [data.seen_by(leaf.quantities()) for leaf in test.leaves()]
+        least = min(views, key=lambda view: _at_hand(view, view.conditions) * view.unit_size)
+        extension = rules.extension(claim, _at_hand(least, least.conditions))
         alpha = alpha_of_look(extension)
         try:
             findings = evaluate(test, data, alpha)
         except NoRuns as error:
             # The conditions of a claim are trained together, so this is a study that has only begun.
-            waiting = Verdict(claim, PENDING, f"{error}; 0 of {rules.declared_n} replicates")
-            return replace(waiting, declared_n=rules.declared_n)
+            declared, counted = rules.declared_n // least.unit_size, least.counted
+            waiting = Verdict(claim, PENDING, f"{error}; 0 of {declared} {_word(counted)}", counted=counted)
+            return replace(waiting, declared_n=declared)
         again = _outcomes_without_flagged(test, results, setting, alpha, findings)
         for finding, other in zip(findings, again, strict=True):
-            n = _replicates(data, finding.shares or data.conditions)
-            verdict = _verdict(claim, finding, n, alpha, extension, rules)
+            verdict = _verdict(claim, finding, alpha, extension, rules)
             decided = {"supported", "contradicted"} & {other, verdict.decision}
             if other and other != verdict.decision and decided and verdict.outcome != PENDING:
-                warning = f"without the constant, dead and diverged runs it would be {other}"
+                warning = f"{_without(finding)} it would be {other}"
                 verdict = replace(verdict, warnings=(*verdict.warnings, warning))
             name = ", ".join(part for part in (_assumed(setting, settings), finding.setting) if part)
             found[name] = verdict.made_preliminary() if rules.preliminary else verdict
@@ -167,17 +179,30 @@ def _judge_test(claim: Claim, test: kinds.Test, results: Results, rules: _Rules)
     return verdict.made_preliminary() if rules.preliminary else verdict
 
 
+def _without(finding: Finding) -> str:
+    """What was left out to see whether the verdict changes."""
+    if any(counts.get("not measured") for counts in finding.shares.values()):
+        return f"without the {finding.counted} that could not be measured or are flagged"
+    if finding.counted != "runs":
+        return f"without the {finding.counted} with constant, dead or diverged runs"
+    return "without the constant, dead and diverged runs"
+
+
 def _assumed(setting: str | None, settings: Sequence[str | None]) -> str:
     return "" if setting is None or len(settings) == 1 else setting
 
 
-def _replicates(data: Data, labels: Collection[str]) -> int:
+def _at_hand(data: Data, labels: Collection[str]) -> int:
     """Runs at hand, whatever a `where` leaves of them: the least over the conditions."""
     return min((data.count(label) for label in labels), default=0)
 
 
-def _verdict(claim: Claim, finding: Finding, n: int, alpha: float, extension: int, rules: _Rules) -> Verdict:
-    evidence = finding.evidence
+def _word(counted: str) -> str:
+    return "replicates" if counted == "runs" else counted
+
+
+def _verdict(claim: Claim, finding: Finding, alpha: float, extension: int, rules: _Rules) -> Verdict:
+    evidence, n, declared = finding.evidence, finding.at_hand, rules.declared_n // finding.unit_size
     common = Verdict(
         claim=claim,
         outcome=finding.fixed or PENDING,
@@ -191,21 +216,21 @@ def _verdict(claim: Claim, finding: Finding, n: int, alpha: float, extension: in
         superiority=finding.superiority,
         n=finding.n,
         replicates=n,
-        declared_n=rules.declared_n,
+        declared_n=declared,
+        counted=finding.counted,
         paired=finding.paired,
         pair_correlation=finding.pair_correlation,
         interest=finding.interest,
         power_n=finding.power_n,
         shares=finding.shares,
         warnings=finding.warnings,
-        parts=tuple(_verdict(claim, part, n, alpha, extension, rules) for part in finding.parts),
+        parts=tuple(_verdict(claim, part, alpha, extension, rules) for part in finding.parts),
     )
     if finding.fixed in {"untestable"} or (evidence is None and not finding.n):
         return common
-    if n < rules.declared_n:
-        return replace(
-            common, outcome=PENDING, sentence=f"{finding.sentence}; {n} of {rules.declared_n} replicates"
-        )
+    if n < declared:
+        waiting = f"{finding.sentence}; {n} of {declared} {_word(finding.counted)}"
+        return replace(common, outcome=PENDING, sentence=waiting)
     if evidence is None:
         return common
     outcome = str(outcomes(evidence, alpha)[0])
@@ -256,6 +281,7 @@ def _all_of(parts: list[Finding]) -> Finding:
     elif not tested:
         fixed = "supported"
     count = max(len(tested), 1)
+    least = min(parts, key=lambda part: part.at_hand * part.unit_size)
     shares_: dict[str, Mapping[str, int]] = {}
     for part in parts:
         shares_ |= part.shares
@@ -275,6 +301,9 @@ def _all_of(parts: list[Finding]) -> Finding:
         warnings=tuple(dict.fromkeys(warning for part in parts for warning in part.warnings)),
         parts=tuple(parts),
         fixed=fixed,
+        at_hand=least.at_hand,
+        unit_size=least.unit_size,
+        counted=least.counted,
     )
 
 
@@ -288,7 +317,7 @@ def _outcomes_without_flagged(
 ) -> list[str]:
     """The outcomes if constant, dead and diverged runs were left out; empty where there are none."""
     bad = any(
-        counts.get("constant or dead", 0) + counts.get("diverged", 0)
+        counts.get("constant or dead", 0) + counts.get("diverged", 0) + counts.get("not measured", 0)
         for finding in findings
         for counts in finding.shares.values()
     )

@@ -35,6 +35,7 @@ class Verdict:
         n: Replicates on each side.
         replicates: Replicates at hand, which is what a look is counted by.
         declared_n: Replicates that the study declares.
+        counted: What `n`, `replicates` and `declared_n` count: "runs", or "pairs" or "sets" of runs.
         p: P-value in the claimed direction.
         p_against: P-value in the other direction.
         alpha: Error rate spent on each direction.
@@ -83,6 +84,7 @@ class Verdict:
     per_setting: tuple[Verdict, ...] = ()
     parts: tuple[Verdict, ...] = ()
     as_reported: Verdict | None = None
+    counted: str = "runs"
 
     @property
     def id(self) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
-from gradlab.study.quantity import Quantity, number_text
+from gradlab.study.grammar import number_text
+from gradlab.study.instruments.spoken import AXES, number_kind, value_words
+from gradlab.study.known import BY_PLACE
+from gradlab.study.quantity import Quantity
 
-__all__ = ["apart", "bracket", "compared", "digits", "event_words", "percent", "said"]
+__all__ = ["apart", "bracket", "compared", "digits", "event_words", "percent", "said", "spoken"]
 
 _RATES = frozenset({"accuracy", "accuracy_gap"})
 """Shares of examples: told in per cent, their differences in percentage points."""
@@ -96,9 +99,11 @@ def apart(quantity: Quantity, value: float, low: float, high: float) -> tuple[st
 
 
 def _is_rate(quantity: Quantity) -> bool:
-    return (
-        quantity.name in _RATES and not quantity.is_epoch and quantity.reducer not in {"slope", "roughness"}
+    shares = {"accuracy", "points", "share"}
+    rate = quantity.name in _RATES or (
+        quantity.instrument != "" and number_kind(quantity.instrument, quantity.split) in shares
     )
+    return rate and not quantity.is_epoch and quantity.reducer not in {"slope", "roughness", *BY_PLACE}
 
 
 def compared(
@@ -131,7 +136,7 @@ def compared(
         )
     if low <= 1 <= high:
         whose = b if b.startswith("its ") else f"that of {b}"
-        return f"{_spoken(quantity)} of {a} is {digits(value)} times {whose} {bracket(low, high)}"
+        return f"{spoken(quantity)} of {a} is {digits(value)} times {whose} {bracket(low, high)}"
     if abs(value - 1) < 0.1:
         ends = (low - 1, high - 1) if value > 1 else (1 - high, 1 - low)
         more = higher if value > 1 else lower
@@ -153,11 +158,32 @@ def _subject(quantity: Quantity, a: str) -> tuple[str, str, str]:
         return f"{a} reaches {_goal(quantity)}", "earlier", "later"
     if str(quantity) in {"epochs", "updates"}:
         return f"{a} runs for", f"fewer {quantity.name}", f"more {quantity.name}"
-    return f"{_spoken(quantity)} of {a} is", "lower", "higher"
+    return f"{spoken(quantity)} of {a} is", "lower", "higher"
 
 
-def _spoken(quantity: Quantity) -> str:
-    return _SPOKEN.get(str(quantity), str(quantity))
+def spoken(quantity: Quantity) -> str:
+    """What sentences call a quantity: that of an instrument by its words.
+
+    Example:
+        >>> from gradlab.study.quantity import parse_quantity
+        >>> spoken(parse_quantity("loss.test")), spoken(parse_quantity("gradient_norm"))
+        ('test loss', 'gradient_norm')
+    """
+    words = value_words(quantity.trace) if quantity.instrument else ""
+    if not words:
+        return _SPOKEN.get(str(quantity), str(quantity))
+    axis = AXES.get(quantity.axis, quantity.axis)
+    if quantity.reducer == "at_loss":
+        return f"{words} at training loss {number_text(quantity.threshold or 0)}"
+    if quantity.reducer == "at_updates":
+        return f"{words} after {number_text(quantity.threshold or 0)} updates"
+    if quantity.reducer in BY_PLACE:
+        return f"{axis} of the {'smallest' if quantity.reducer == 'argmin' else 'largest'} {words}"
+    if quantity.reducer or quantity.window or quantity.where:
+        return str(quantity).replace(quantity.trace, words)
+    if isinstance(quantity.at, int | float) and quantity.axis != "epoch":
+        return f"{words} at {axis} {number_text(quantity.at)}"
+    return words
 
 
 def event_words(event: object) -> str:
@@ -176,6 +202,12 @@ def event_words(event: object) -> str:
         verb = "reach" if quantity.known.worst == "low" else "fall below"
         goal = f"{verb} {_goal(quantity)}"
         return goal if limit is None else f"{goal} within {number_text(limit)} epochs"
+    if isinstance(quantity, Quantity) and quantity.instrument:
+        words = spoken(quantity)
+        limit, operator = getattr(event, "value", None), getattr(event, "operator", None)
+        return (
+            f"have: {words}" if operator is None else f"have {words} {operator} {number_text(limit or 0.0)}"
+        )
     return f"have {text}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["layer_norms", "mean_weight_norm", "total_norm"]
+__all__ = ["layer_norms", "mean_tensor_norm", "mean_weight_norm", "total_norm"]
 
 
 def total_norm(squares: NDArray[Any]) -> NDArray[np.float64]:
@@ -58,3 +58,22 @@ def mean_weight_norm(squares: NDArray[Any]) -> NDArray[np.float64]:
         `[...]`.
     """
     return np.sqrt(squares[..., 0]).mean(axis=-1)
+
+
+def mean_tensor_norm(squares: NDArray[Any]) -> NDArray[np.float64]:
+    r"""The mean over parameter tensors of their gradients' norms, \(\frac{1}{2L} \sum_{l,k} \lVert g_{l,k} \rVert\).
+
+    This is what reports 000, 002 and 004 call sensitivity, of one minibatch. A bias of ten numbers counts as much as
+    a weight of ten thousand, so that the mean is neither the norm of the gradient nor bounded by it from below.
+
+    Args:
+        squares: `[..., L, 2]` of layers that each have a weight and a bias.
+
+    Returns:
+        `[...]`.
+
+    Example:
+        >>> float(mean_tensor_norm(np.array([[9.0, 0.0], [16.0, 1.0]])))
+        2.0
+    """
+    return np.sqrt(squares).mean(axis=(-2, -1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gradlab.report.claim_figures import slug
 from gradlab.report.claim_words import claim_words
+from gradlab.report.measured import unit_words
 from gradlab.report.numbers import count, interval, number, p_value, percent, plural, points
 from gradlab.report.scales import PLAIN, scale_of
 from gradlab.report.view import ResultView, VerdictView
@@ -186,10 +187,11 @@ def _n(verdict: VerdictView) -> str:
     sides = [count(side) for side in verdict.n]
     if not sides:
         return ""
+    one, several = unit_words(verdict.claim.quantities())
     if verdict.paired:
-        return f"{sides[0]} pairs"
+        return f"{sides[0]} pairs" if one == "run" else f"{sides[0]} {several}, paired"
     if len(sides) == 1:
-        return sides[0]
+        return sides[0] if one == "run" else f"{sides[0]} {several}"
     return f"{sides[0]} each" if len(set(sides)) == 1 else " and ".join(sides)
 
 

@@ -254,7 +254,7 @@ def shared(rows: Sequence[Proportion], what: str) -> str:
     return f"{capital(what)}: {listed(said)}{rest}"
 
 
-def counted(rows: Sequence[Proportion], what: str) -> str:
+def counted(rows: Sequence[Proportion], what: str, several: str = "runs") -> str:
     """How often something happens in each condition.
 
     Returns:
@@ -264,5 +264,5 @@ def counted(rows: Sequence[Proportion], what: str) -> str:
     if len(rows) > 5:
         said = [*said[:2], "…", said[-1]]
     if len(rows) == 1:
-        return f"{capital(what)} in {count(rows[0].hits)} of {count(rows[0].total)} runs"
+        return f"{capital(what)} in {count(rows[0].hits)} of {count(rows[0].total)} {several}"
     return f"{capital(what)}: {', '.join(said)}"

@@ -103,6 +103,7 @@ def render(result: ResultView, *, home: str = "") -> str:
         "figures": figures,
         "published": tables.published(result),
         "flags": tables.flags(result),
+        "refused": tables.refused(result),
         "folds": _folds(result, [main, *figures]),
         "made": _made(result),
     }

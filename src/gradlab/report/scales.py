@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradlab.report.numbers import epoch, number, points, rate
 from gradlab.report.words import quantity
+from gradlab.study.instruments.spoken import number_kind
+from gradlab.study.known import BY_PLACE
 
 __all__ = ["PLAIN", "Scale", "scale_of"]
 
@@ -37,11 +40,23 @@ class Scale:
     ends: tuple[float, float] | None = None
 
 
+def _percent(value: float, *, typographic: bool = False) -> str:
+    """A share in per cent with three digits."""
+    return f"{number(100 * value, typographic=typographic)} %" if math.isfinite(value) else number(value)
+
+
 PLAIN = Scale()
 """Values in no particular unit."""
 
 _EPOCHS = Scale(epoch, epoch)
 _SHARE = Scale(rate, rate, lambda value: f"{number(100 * value)} %", False, (0.0, 1.0))
+_PART = Scale(
+    lambda value: _percent(value, typographic=True),
+    lambda value: _percent(value),
+    lambda value: f"{number(100 * value)} %",
+    False,
+    (0.0, 1.0),
+)
 _DIFFERENCE = Scale(points, points, lambda value: number(100 * value, typographic=True), False)
 
 
@@ -63,6 +78,17 @@ def scale_of(given: object) -> Scale:
         return _EPOCHS
     if found.reducer in {"slope", "roughness"}:
         return PLAIN
+    if found.instrument:
+        return _of_instrument(found.instrument, found.split, by_place=found.reducer in BY_PLACE)
     if found.name in _RATES:
         return _SHARE
     return _DIFFERENCE if found.name in _POINTS else PLAIN
+
+
+def _of_instrument(kind: str, value: str, *, by_place: bool) -> Scale:
+    """The scale of an instrument's value; a place on its axis is a plain number."""
+    if by_place:
+        return Scale(log=False)
+    return {"share": _PART, "accuracy": _SHARE, "points": _DIFFERENCE, "plain": PLAIN}[
+        number_kind(kind, value)
+    ]

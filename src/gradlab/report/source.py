@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.report import measured
 from gradlab.report.figures.fits import Fit
 from gradlab.report.figures.lines import Line, Mark
 from gradlab.report.figures.strips import Row
@@ -59,8 +60,11 @@ def names(result: ResultView) -> list[str]:
 
 
 def looks(result: ResultView) -> dict[str, Style]:
-    """The style of each condition, the same in every figure of a page."""
-    return styles(names(result))
+    """The style of each condition, the same in every figure of a page; then those of groups of pairs and sets."""
+    every = dict.fromkeys(names(result))
+    for kind in measured.declared(result):
+        every |= dict.fromkeys(measured.groups(result, kind))
+    return styles(list(every))
 
 
 def traces(result: ResultView) -> list[str]:
@@ -239,7 +243,11 @@ def budget_words(result: ResultView) -> str:
     for key, what in (("task.train", "training"), ("task.test", "test")):
         if isinstance(many := cut.pop(key, None), int):
             said.append(f"{count(many)} {what} examples")
-    said += [f"{key} {value}" if isinstance(value, int) else f"{key} cut" for key, value in cut.items()]
+    words = {key: key.removeprefix("measure.").replace(".", " ").replace("_", " ") for key in cut}
+    said += [
+        f"{words[key]} {count(value)}" if isinstance(value, int) else f"{words[key]} cut"
+        for key, value in cut.items()
+    ]
     return f"quick budget: {', '.join(said)}"
 
 

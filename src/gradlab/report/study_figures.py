@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.report import findings, source
+from gradlab.report import findings, measured, source
 from gradlab.report.axes import Node, Size
 from gradlab.report.claim_figures import budgeted, slug
 from gradlab.report.curve_figures import curve, drawn, nothing, thinning
@@ -17,6 +17,7 @@ from gradlab.report.figures.lines import lines
 from gradlab.report.figures.shares import Proportion, shares
 from gradlab.report.figures.strips import strips
 from gradlab.report.frame import Tables, stacked
+from gradlab.report.instrument_figures import instrument_figures
 from gradlab.report.numbers import plural
 from gradlab.report.scales import scale_of
 from gradlab.report.sweeps import size_thumbnail, sweep_figures
@@ -36,6 +37,8 @@ _WORTH_DRAWING = 0.1
 """Rarer flags are in the table only."""
 
 _FITTED = "grey: the function; colour: median prediction with 10–90 % band over runs"
+_KIN = {"sensitivity_batch": "sensitivity", "critical_point": "minimal_ratio"}
+"""What shares the figure of an instrument."""
 _NORMS = ("gradient_norm", "gradient_norm_batch", "gradient_norm_mean")
 
 
@@ -45,6 +48,7 @@ def study_figures(result: ResultView) -> list[Figure]:
     made = [
         *(sweep_figures(result) if source.sweep(result) else [_losses(result)]),
         *over_epochs,
+        *instrument_figures(result),
         *_fits(result),
         *_passages(result),
         *_flags(result),
@@ -57,6 +61,14 @@ def main_figure(result: ResultView, made: Sequence[Figure]) -> Figure:
     """The figure that shows the answer: the one that most claims are about; the losses where that is open."""
     drawn = [figure for figure in made if figure.draw]
     about = [q.name for verdict in result.verdicts for q in verdict.claim.test.quantities()]
+    kinds = [kind for name in about if (kind := _KIN.get(name, name)) in measured.declared(result)]
+    if kinds and (len(kinds) * 2 >= len(about) or _KIN.get(about[0], about[0]) == kinds[0]):
+        first = str(max(kinds, key=kinds.count))
+        own = [
+            figure for figure in drawn if figure.name.partition("-")[0] == first.replace("_", " ").split()[0]
+        ]
+        if own:
+            return own[0]
     gradients = [figure for figure in drawn if figure.name.startswith("gradient")]
     if gradients and sum(name in _NORMS for name in about) * 2 >= max(len(about), 1):
         return gradients[0]

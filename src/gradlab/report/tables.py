@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradlab.report import source
+from gradlab.report.measured import failures
 from gradlab.report.numbers import count, interval, percent, share
 from gradlab.report.scales import PLAIN, Scale, scale_of
 from gradlab.report.study_figures import FLAGS, flag_counts
@@ -18,7 +20,17 @@ from gradlab.report.view import ResultView
 from gradlab.report.words import quantity, quantity_words
 from gradlab.study.quantity import GrammarError
 
-__all__ = ["Table", "assumed", "environment", "flags", "published", "settings", "stated", "text_of"]
+__all__ = [
+    "Table",
+    "assumed",
+    "environment",
+    "flags",
+    "published",
+    "refused",
+    "settings",
+    "stated",
+    "text_of",
+]
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,17 @@ def assumed(result: ResultView) -> Table | None:
         used = list(dict.fromkeys(flat[key] for flat in flats if key in flat)) or ["–"]
         rows.append((key, " / ".join(used), ", ".join(item.levels), item.why))
     return Table(("setting", "used", "also tried", "why it is open"), tuple(rows))
+
+
+def refused(result: ResultView) -> Table | None:
+    """What instruments could not measure: how often, and why."""
+    found = Counter((each.kind, each.group, each.text) for each in failures(result))
+    if not found:
+        return None
+    rows = tuple(
+        (kind.replace("_", " "), group, count(many), text) for (kind, group, text), many in found.items()
+    )
+    return Table(("instrument", "of", "times", "why"), rows, numeric=frozenset({2}))
 
 
 def published(result: ResultView) -> Table | None:

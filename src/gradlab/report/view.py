@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradlab.report.instrument_view import CurvesView, FailureView, GroupView, MeasuredView
+
 __all__ = ["ConditionView", "PlanView", "ResultView", "RunView", "SampleView", "SeriesView", "VerdictView"]
 
 Floats = NDArray[np.float64]
@@ -89,6 +91,10 @@ class PlanView(Protocol):
     def conditions(self) -> Sequence[ConditionView]: ...
     @property
     def runs(self) -> Sequence[RunView]: ...
+
+    def groups(self, kind: str) -> Mapping[str, GroupView]:
+        """The groups of a declared instrument, by name."""
+        ...
 
 
 class VerdictView(Protocol):
@@ -190,6 +196,7 @@ class ResultView(Protocol):
         digest: One hash of all results.
         notes: What happened on the way that a reader should know.
         settings: The study as declared, then each alternative of what was assumed.
+        failures: What instruments could not measure, each with the cause.
     """
 
     @property
@@ -212,6 +219,8 @@ class ResultView(Protocol):
     def notes(self) -> Sequence[str]: ...
     @property
     def settings(self) -> Sequence[str]: ...
+    @property
+    def failures(self) -> Sequence[FailureView]: ...
 
     def series(self, quantity: str, condition: str) -> SeriesView:
         """A recorded series; raises `KeyError` where it was not recorded."""
@@ -219,6 +228,14 @@ class ResultView(Protocol):
 
     def values(self, quantity: Any, condition: str) -> SampleView:
         """A quantity of each run; raises `KeyError` where it cannot be had."""
+        ...
+
+    def curves(self, quantity: str, group: str) -> CurvesView:
+        """A value along its instrument's own axis; raises `KeyError` where it was not measured."""
+        ...
+
+    def measured(self, kind: str, group: str | None = None) -> Sequence[MeasuredView]:
+        """The measurements of an instrument, refused ones included; raises `KeyError` where there are none."""
         ...
 
     def predictions(self, condition: str) -> tuple[Floats, Floats, Floats]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradlab.report.numbers import number
+from gradlab.report.numbers import count, number
+from gradlab.study.instruments.spoken import AXES, number_kind, value_words
 from gradlab.study.quantity import Event, Quantity, parse_quantity
 
 __all__ = [
@@ -39,6 +40,7 @@ _TRACES = {
     "gradient_norm": "gradient norm",
     "gradient_norm_batch": "gradient norm of the last minibatch",
     "gradient_norm_mean": "mean layer-wise gradient norm",
+    "sensitivity_batch": "sensitivity as reported (last minibatch)",
     "weight_norm": "weight norm",
     "dead_units": "share of dead units",
     "epochs": "epochs trained",
@@ -60,6 +62,7 @@ _REDUCED = {
     "argmin": "epoch of the smallest {}",
     "argmax": "epoch of the largest {}",
 }
+_PLACES = {"argmin": "smallest", "argmax": "largest"}
 
 
 def quantity(text: object) -> Quantity:
@@ -74,8 +77,9 @@ def trace_name(trace: str) -> str:
         >>> trace_name("loss.test"), trace_name("accuracy.test")
         ('test loss', 'test accuracy')
     """
-    if trace in _TRACES:
-        return _TRACES[trace]
+    known = _TRACES.get(trace) or value_words(trace)
+    if known:
+        return known
     name, _, split = trace.partition(".")
     return f"{split} {name.replace('_', ' ')}".strip()
 
@@ -91,6 +95,12 @@ def quantity_words(given: object) -> str:
     name = trace_name(found.trace)
     if found.reducer == "epochs_to":
         return f"epochs to {name} {_threshold(found, found.threshold)}"
+    if found.reducer == "at_loss":
+        return f"{name} at training loss {number(found.threshold, typographic=True)}"
+    if found.reducer == "at_updates":
+        return f"{name} after {count(round(found.threshold or 0))} updates"
+    if found.axis not in {"", "epoch"}:
+        return _along_axis(found, name)
     window = ""
     if found.window:
         low, high = found.window
@@ -101,18 +111,33 @@ def quantity_words(given: object) -> str:
         return f"best {name}"
     if isinstance(found.at, int):
         return f"{name} at epoch {found.at:,d}"
-    if found.known.shape == "scalar":
+    if found.known.shape == "scalar" or found.instrument:
         return name
     return f"final {name}"
 
 
+def _along_axis(found: Quantity, name: str) -> str:
+    """A value along an instrument's own axis, or one number that is taken from it, in words."""
+    axis = AXES.get(found.axis, found.axis)
+    window = ""
+    if found.window:
+        low, high = (None if bound is None else number(bound, typographic=True) for bound in found.window)
+        window = f" for {axis} " + (
+            f"from {low} to {high}" if low and high else f"from {low}" if low else f"to {high}"
+        )
+    if found.reducer in _PLACES:
+        return f"{axis} of the {_PLACES[found.reducer]} {name}{window}"
+    if found.reducer:
+        return _REDUCED[found.reducer].format(name) + window
+    if found.at is not None:
+        return f"{name} at {axis} {number(float(found.at), typographic=True)}"
+    return name + window
+
+
 def _threshold(of: Quantity, value: float | None) -> str:
     """A value that a quantity is compared with; accuracies in per cent."""
-    if (
-        of.name == "accuracy"
-        and value is not None
-        and of.reducer in {"", "epochs_to", "final", "best", "min", "max"}
-    ):
+    rate = of.name == "accuracy" or number_kind(of.instrument, of.split) != "plain"
+    if rate and value is not None and of.reducer in {"", "epochs_to", "final", "best", "min", "max"}:
         return f"{number(100 * value)} %"
     return number(value, typographic=True)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["epochs_of", "plain", "to_bytes", "to_json", "unplain", "values_of"]
+__all__ = ["epochs_of", "numbers_of", "plain", "to_bytes", "to_json", "unplain", "values_of"]
 
 _SPELT = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -52,6 +52,18 @@ def to_json(value: Any) -> str:
     )
 
 
+def numbers_of(values: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers as they are stored: a little-endian float64 copy in which every NaN has the same bits.
+
+    Example:
+        >>> numbers_of(-float("nan")).tobytes() == numbers_of(float("nan")).tobytes()
+        True
+    """
+    numbers = np.array(values, "<f8", order="C")
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers
+
+
 def to_bytes(epochs: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[int, bytes, bytes]:
     """A series as it is stored.
 
@@ -64,9 +76,7 @@ def to_bytes(epochs: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[in
         the same bits, whichever operation made it.
     """
     width = 0 if values.ndim == 1 else int(np.prod(values.shape[1:]))
-    numbers = np.array(values, "<f8")
-    numbers[np.isnan(numbers)] = np.nan
-    return width, np.asarray(epochs, "<i8").tobytes(), numbers.tobytes()
+    return width, np.asarray(epochs, "<i8").tobytes(), numbers_of(values).tobytes()
 
 
 def epochs_of(blob: bytes) -> NDArray[np.int64]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradlab.store.codec import to_bytes
+from gradlab.store.measurements import bits
 from gradlab.store.rows import Points
 
 if TYPE_CHECKING:
@@ -26,17 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["digest"]
 
 
-def digest(lab: Reader, ids: Iterable[str]) -> str:
-    """SHA-256 over the results of some runs, sorted by id.
+def digest(lab: Reader, ids: Iterable[str], measured: Mapping[str, Iterable[str]]) -> str:
+    """SHA-256 over the results of some runs, sorted by id, and of some measurements.
 
     Of each run that has come further than planned: id, state, epoch, the bits of every series on its
     schedule, the bits of what was measured at its last end, its passages, and the hash of the weights there.
     Times, attempts, fleets, machines, verdicts and the ends of shorter horizons are not in it, so it does not
-    depend on how training was cut, interrupted or extended.
+    depend on how training was cut, interrupted or extended. Of each measurement: the bits of its values, or that
+    it was refused; one that failed is not a result.
 
     Args:
         lab: An open lab.
         ids: Run ids.
+        measured: Keys of subjects by digest of the instrument.
 
     Returns:
         64 hexadecimal digits.
@@ -69,6 +72,16 @@ def digest(lab: Reader, ids: Iterable[str]) -> str:
                     end.weights,
                 )
             whole.update(f"{run} {state} {epoch} {weights} {bodies[run].hexdigest()}\n".encode())
+    for instrument, subjects in sorted(measured.items()):
+        for subject, found in sorted(lab.measured(instrument, sorted(set(subjects))).items()):
+            if found.outcome == "failed":
+                continue
+            body = hashlib.sha256(found.outcome.encode())
+            for name, value in sorted(found.values.items()):
+                shape, numbers, places, error_shape, error = bits(value)
+                body.update(f"value {name} {shape} {error_shape} {places is not None}\n".encode())
+                body.update(numbers + (places or b"") + (error or b""))
+            whole.update(f"measured {instrument} {subject} {body.hexdigest()}\n".encode())
     return whole.hexdigest()
 
 

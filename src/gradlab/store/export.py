@@ -1,38 +1,45 @@
-"""All runs and all series of a lab at full resolution, for other programs."""
+"""All runs, series and measurements of a lab at full resolution, for other programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from gradlab.errors import Problem, StudyError
-from gradlab.store.codec import plain
+from gradlab.measure.measurement import COLUMNS, Row, spread
+from gradlab.store.codec import plain, to_json
 from gradlab.store.files import disk_problem
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from gradlab.store.measurements import Entry
     from gradlab.store.reader import Reader
 
-__all__ = ["FORMS", "export", "runs_table", "traces_table"]
+__all__ = ["FORMS", "export", "measurements_table", "runs_table", "traces_table"]
 
 Form = Literal["parquet", "csv", "json"]
 FORMS = ("parquet", "csv", "json")
+
+ROWS_AT_ONCE = 100_000
+"""Measured numbers that become a piece of their table: as rows they take several times the memory."""
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a text that begins like this for a formula; a quote before it makes it text."""
 
 
 def export(lab: Reader, folder: Path, form: str = "parquet") -> list[Path]:
-    """Write `runs.FORM` and `traces.FORM`.
+    """Write `runs.FORM`, `traces.FORM` and `measurements.FORM`.
 
     Runs have one row each. Traces have one row for each run, quantity, epoch and, where a quantity has several
-    numbers an epoch, `index`. NaN and infinities stay what they are; JSON, which has none, spells them as the
-    words "nan", "inf" and "-inf".
+    numbers an epoch, `index`. Measurements have one row for each number that an instrument gave, and one with the
+    cause where it gave none; see `measurements_table`. In JSON a series is one object, and so is a measurement
+    with all its values. NaN and infinities stay what they are; JSON, which has none, spells them as the words
+    "nan", "inf" and "-inf".
 
     Args:
         lab: An open lab.
@@ -47,20 +54,21 @@ def export(lab: Reader, folder: Path, form: str = "parquet") -> list[Path]:
     """
     if form not in FORMS:
         raise StudyError([Problem("format", form, "is not a format", ", ".join(FORMS))])
-    files = [folder / f"runs.{form}", folder / f"traces.{form}"]
+    tables = {"runs": runs_table, "traces": traces_table, "measurements": measurements_table}
+    files = [folder / f"{name}.{form}" for name in tables]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if form == "json":
             files[0].write_text(json.dumps(plain(_runs(lab)), indent=1, allow_nan=False), encoding="utf-8")
-            with files[1].open("w", encoding="utf-8") as stream:
-                for piece in _json_traces(lab):
-                    stream.write(piece)
+            for file, trees in zip(files[1:], (_series(lab), _measurements(lab)), strict=True):
+                with file.open("w", encoding="utf-8") as stream:
+                    stream.writelines(_array(trees))
         else:
-            for file, table in zip(files, (runs_table(lab), traces_table(lab)), strict=True):
+            for file, table in zip(files, tables.values(), strict=True):
                 if form == "parquet":
-                    table.write_parquet(file)
+                    table(lab).write_parquet(file)
                 else:
-                    _guarded(table).write_csv(file)
+                    _guarded(table(lab)).write_csv(file)
     except OSError as error:
         raise disk_problem(error, folder) from error
     return files
@@ -98,6 +106,55 @@ def traces_table(lab: Reader) -> pl.DataFrame:
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
+def measurements_table(lab: Reader) -> pl.DataFrame:
+    """One row for each number that instruments gave, and one with the cause where they gave none.
+
+    Columns: `kind` and `instrument` (the digest of kind and settings); `settings`, those declared and those it was
+    done with, as JSON; `subject`, the key of what was measured; `members`, its runs and their epochs, as in
+    `RUN@0,3 RUN@0,3`; `outcome`; of the number `value` (the name), `axis`, `place` on it, `index` where there are
+    several at a place, `number`, and the ends `low` and `high` that its error leaves; `failure`, the cause of a
+    refusal or an error; `gradients`, the cost of the whole measurement.
+    """
+    import polars as pl
+
+    parts: list[pl.DataFrame] = []
+    heads: list[dict[str, Any]] = []
+    rows: list[tuple[int, Row]] = []  # which head, and the number
+    for entry in lab.measurements():
+        rows += [(len(heads), row) for row in spread(entry.found.values)]
+        heads.append(_head(entry))
+        if len(rows) >= ROWS_AT_ONCE:
+            parts.append(_frame(heads, rows))
+            heads, rows = [], []
+    return pl.concat([*parts, _frame(heads, rows)])
+
+
+def _frame(heads: Sequence[Mapping[str, Any]], rows: Sequence[tuple[int, Row]]) -> pl.DataFrame:
+    """A piece of the table of measurements."""
+    import polars as pl
+
+    texts = pl.Categorical()
+    of_head = {
+        "kind": texts,
+        "instrument": texts,
+        "settings": texts,
+        "subject": texts,
+        "members": texts,
+        "outcome": texts,
+        "failure": texts,
+        "gradients": pl.Float64(),
+    }
+    of_row = {"value": texts, "axis": texts, "index": pl.Int32()}
+    wide = pl.DataFrame(heads, schema=of_head)[[head for head, _ in rows]]
+    long = pl.DataFrame(
+        [row for _, row in rows],
+        schema={name: of_row.get(name, pl.Float64()) for name in COLUMNS},
+        orient="row",
+    )
+    order = [*list(of_head)[:6], *COLUMNS, "failure", "gradients"]
+    return pl.concat([wide, long], how="horizontal").select(order)
+
+
 def _runs(lab: Reader) -> list[dict[str, Any]]:
     """Runs as trees: `describe` with ends and passages."""
     rows = lab.describe()
@@ -128,11 +185,50 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _json_traces(lab: Reader) -> Iterator[str]:
-    """A JSON array of series, piece by piece: a lab may be larger than memory."""
-    before = "[\n"
+def _settings(entry: Entry) -> dict[str, Any]:
+    """What an instrument was declared with and what it was done with."""
+    declared = {name: value for name, value in entry.declaration.items() if name != "kind"}
+    return declared | dict(entry.found.settings)
+
+
+def _head(entry: Entry) -> dict[str, Any]:
+    """What the rows of one measurement have in common."""
+    epochs: dict[str, list[str]] = {}
+    for run, epoch in entry.members:
+        epochs.setdefault(run, []).append(str(epoch))
+    return {
+        "kind": entry.declaration.get("kind", ""),
+        "instrument": entry.instrument,
+        "settings": to_json(_settings(entry)),
+        "subject": entry.subject,
+        "members": " ".join(f"{run}@{','.join(own)}" for run, own in epochs.items()),
+        "outcome": entry.found.outcome,
+        "failure": entry.found.failure,
+        "gradients": entry.found.gradients,
+    }
+
+
+def _series(lab: Reader) -> Iterator[dict[str, Any]]:
+    """Series as trees."""
     for run, quantity, (epochs, values) in lab.series(lab.ids()):
-        tree = {"run": run, "quantity": quantity, "epochs": epochs.tolist(), "values": plain(values)}
+        yield {"run": run, "quantity": quantity, "epochs": epochs.tolist(), "values": plain(values)}
+
+
+def _measurements(lab: Reader) -> Iterator[dict[str, Any]]:
+    """Measurements as trees."""
+    for entry in lab.measurements():
+        yield _head(entry) | {
+            "settings": plain(_settings(entry)),
+            "members": [list(member) for member in entry.members],
+            "warnings": list(entry.found.warnings),
+            "values": {name: value.to_dict() for name, value in entry.found.values.items()},
+        }
+
+
+def _array(trees: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A JSON array, piece by piece: a lab may be larger than memory."""
+    before = "[\n"
+    for tree in trees:
         yield before + json.dumps(tree, allow_nan=False)
         before = ",\n"
     yield "\n]\n" if before == ",\n" else "[]\n"

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,26 @@ from gradlab.store.codec import epochs_of, to_bytes, to_json, values_of
 from gradlab.store.files import disk_problem, remove, write_new
 from gradlab.store.labels import keep
 from gradlab.store.lock import Lock
-from gradlab.store.reader import Reader, merge, roll_back
+from gradlab.store.measurements import NewMeasurement, insert
+from gradlab.store.queries import roll_back
+from gradlab.store.reader import Reader, merge
 from gradlab.store.rows import Look, NewRun, Progress
 from gradlab.store.weights import hash_of, pack
+
+if TYPE_CHECKING:
+    from gradlab.train.state import State
 
 __all__ = ["Lab"]
 
 _INSERT_TRACE = (
     "INSERT INTO trace (run, quantity, beside, first, width, epochs, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+_AS_ENDED = (
+    "UPDATE run SET (state, epoch, reason) = (SELECT iif(reason = 'diverged', 'diverged', 'done'), epoch, reason "
+    "FROM ending WHERE ending.run = run.number ORDER BY epoch DESC LIMIT 1) WHERE number = ?"
+)
+"""A run as it stood at its last end, from before it was trained again for weights on the way."""
 
 
 class Lab(Reader):
@@ -229,14 +240,21 @@ class Lab(Reader):
         numbers = self._numbers_of([entry.run for entry in entries])
         places: list[tuple[int, int, Progress]] = []  # file, member, entry
         files: list[tuple[int, str, int]] = []
-        for group in ([e for e in entries if e.ending], [e for e in entries if not e.ending]):
+        going = [e for e in entries if not e.ending and not e.retraced]
+        for group in ([e for e in entries if e.ending], going):
             if group:
-                file = self._write_weights(group, files)
+                file = self._write_weights([entry.state for entry in group], files)
                 places += [(file, member, entry) for member, entry in enumerate(group)]
+        kept = [(entry.run, state) for entry in entries for state in entry.kept]
+        snapshots = self._write_weights([state for _, state in kept], files) if kept else 0
         with self._writing() as database:
             what = self._number_of_record(database, record)
             database.executemany("INSERT INTO weights VALUES (?, ?, ?)", files)
             superseded = self._drop_live_checkpoints(database, [numbers[entry.run] for entry in entries])
+            superseded |= self._replace_snapshots(
+                database,
+                [(numbers[run], state.epoch, snapshots, place) for place, (run, state) in enumerate(kept)],
+            )
             database.executemany(
                 "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?, ?)",
                 [(numbers[e.run], e.epoch, what, file, member) for file, member, e in places],
@@ -254,6 +272,7 @@ class Lab(Reader):
                 "UPDATE run SET state = ?, epoch = ?, reason = ? WHERE number = ?",
                 [(_state(entry), entry.epoch, entry.ending or "", numbers[entry.run]) for entry in entries],
             )
+            database.executemany(_AS_ENDED, [(numbers[entry.run],) for entry in entries if entry.retraced])
             database.executemany(
                 "UPDATE attempt SET last_epoch = ?, outcome = ?, seconds = seconds + ? WHERE number = ?",
                 [
@@ -264,6 +283,29 @@ class Lab(Reader):
             gone = self._drop_unnamed(database, superseded)
         for file in gone:
             remove(self._weights_path(file))
+
+    def store_measurements(
+        self,
+        instrument: str,
+        declaration: Any,
+        entries: Sequence[NewMeasurement],
+        environment: int | None = None,
+    ) -> None:
+        """Store what an instrument found on some subjects, in one transaction.
+
+        What was measured or refused before stays; what failed before is replaced.
+
+        Args:
+            instrument: Digest of its kind and settings.
+            declaration: Its declaration as a tree.
+            entries: One for each subject.
+            environment: A number from `add_environment`.
+
+        Raises:
+            StoreError: They could not be stored; nothing of them is.
+        """
+        with self._writing() as database:
+            insert(database, instrument, declaration, entries, environment, _now())
 
     def fail(self, runs: Iterable[str], message: str) -> None:
         """Mark runs as failed, with the error's text; what they recorded stays."""
@@ -324,10 +366,10 @@ class Lab(Reader):
                 [(state, message, self._attempts[run]) for run in runs if run in self._attempts],
             )
 
-    def _write_weights(self, group: Sequence[Progress], files: list[tuple[int, str, int]]) -> int:
+    def _write_weights(self, states: Sequence[State], files: list[tuple[int, str, int]]) -> int:
         file = self._next_file
         self._next_file += 1
-        data = pack([entry.state for entry in group])
+        data = pack(states)
         path = self._weights_path(file)
         write_new(path.parent, path.name, data)
         files.append((file, hashlib.sha256(data).hexdigest(), len(data)))
@@ -349,10 +391,22 @@ class Lab(Reader):
         )
         return files
 
+    def _replace_snapshots(
+        self, database: sqlite3.Connection, rows: Sequence[tuple[int, int, int, int]]
+    ) -> set[int]:
+        """Name weights that are kept; returns the files that held them before, where they were damaged."""
+        place = "FROM snapshot WHERE run = ? AND epoch = ?"
+        files: set[int] = set()
+        for run, epoch, *_ in rows:
+            files.update(row[0] for row in database.execute(f"SELECT file {place}", (run, epoch)))
+        database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", rows)
+        return files
+
     def _drop_unnamed(self, database: sqlite3.Connection, files: Iterable[int]) -> list[int]:
-        """Forget those files that no checkpoint names any more; returns them."""
+        """Forget those files that no checkpoint and no snapshot names any more; returns them."""
         query = (
-            "DELETE FROM weights WHERE file = ?1 AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE file = ?1)"
+            "DELETE FROM weights WHERE file = ?1 AND NOT EXISTS (SELECT 1 FROM checkpoint WHERE file = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM snapshot WHERE file = ?1)"
         )
         return [file for file in sorted(files) if database.execute(query, (file,)).rowcount]
 
@@ -418,7 +472,7 @@ class Lab(Reader):
 
 def _state(entry: Progress) -> str:
     if entry.ending is None:
-        return "running"
+        return "done" if entry.retraced else "running"
     return "diverged" if entry.ending == "diverged" else "done"
 
 

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradlab.errors import StoreError
-from gradlab.store import schema
 from gradlab.store.codec import epochs_of, values_of
 from gradlab.store.labels import load
-from gradlab.store.rows import Attempt, Ending, Look, Points, RunRow
-from gradlab.store.weights import unpack
+from gradlab.store.measurements import Entry, Stored, entries, found
+from gradlab.store.rows import Attempt, Look, Points
+from gradlab.store.states import States
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gradlab.train.state import State
 
 __all__ = ["Reader", "merge"]
-
-BRISK_SECONDS = 0.02
-"""Half of what a reader may hold the database for: a query that takes longer makes the next one smaller."""
 
 
 def merge(parts: Sequence[Points]) -> Points:
@@ -46,65 +37,13 @@ def merge(parts: Sequence[Points]) -> Points:
     return epochs, values
 
 
-class Reader:
+class Reader(States):
     """A lab, for reading; each query is its own short transaction, so no writer waits for a reader.
 
     Args:
         folder: The lab folder.
         database: An open connection to its database.
     """
-
-    def __init__(self, folder: Path, database: sqlite3.Connection) -> None:
-        self.folder = folder
-        self._database = database
-        self._process = os.getpid()
-        self._chunk = 64
-
-    @property
-    def file(self) -> Path:
-        """The SQLite file."""
-        return self.folder / "lab.sqlite"
-
-    def close(self) -> None:
-        """Close the database; closing twice is fine."""
-        self._database.close()
-
-    def ids(self) -> list[str]:
-        """The ids of all runs, sorted."""
-        return [row[0] for row in self._rows("SELECT id FROM run ORDER BY id")]
-
-    def known(self, ids: Iterable[str] | None = None) -> dict[str, RunRow]:
-        """What is known about some runs, or about all.
-
-        Args:
-            ids: Run ids; all runs if not given.
-
-        Returns:
-            One row for each run that the lab has heard of.
-        """
-        rows: dict[str, RunRow] = {}
-        wanted = self.ids() if ids is None else list(ids)
-        endings: dict[str, dict[int, Ending]] = {}
-        for run, *ending in self._in(
-            "SELECT run.id, e.epoch, e.reason, record.declaration, e.weights, e.updates FROM ending e "
-            "JOIN run ON run.number = e.run JOIN record ON record.number = e.record WHERE run.id IN ({})",
-            wanted,
-        ):
-            endings.setdefault(run, {})[ending[0]] = Ending(*ending)
-        checkpoints: dict[str, dict[int, str]] = {}
-        for run, epoch, record in self._in(
-            "SELECT run.id, c.epoch, record.declaration FROM checkpoint c JOIN run ON run.number = c.run "
-            "JOIN record ON record.number = c.record WHERE run.id IN ({})",
-            wanted,
-        ):
-            checkpoints.setdefault(run, {})[epoch] = record
-        for row in self._in(
-            "SELECT id, state, epoch, reason, attempts, backend FROM run WHERE id IN ({})", wanted
-        ):
-            rows[row[0]] = RunRow(
-                *row, endings=endings.get(row[0], {}), checkpoints=checkpoints.get(row[0], {})
-            )
-        return rows
 
     def describe(self, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """The runs as a table.
@@ -227,103 +166,6 @@ class Reader:
             found.setdefault(run, {})[threshold] = math.inf if epoch is None else float(epoch)
         return found
 
-    def load_state(self, run: str, epoch: int | None = None) -> State:
-        """The stored state of one run.
-
-        Args:
-            run: The run's id.
-            epoch: One of the epochs in `RunRow.checkpoints`; the last if not given.
-
-        Returns:
-            The state, with arrays that the caller owns.
-
-        Raises:
-            StoreError: There is no such checkpoint, or its file is missing or damaged.
-        """
-        return self.load_states([(run, epoch)])[0]
-
-    def load_states(self, wanted: Sequence[tuple[str, int | None]]) -> list[State]:
-        """The stored states of many runs; a file that holds several of them is read once.
-
-        Args:
-            wanted: Run ids and epochs; `None` is the last epoch.
-
-        Returns:
-            The states, in the order asked for.
-
-        Raises:
-            StoreError: One of them is not there, or its file is missing or damaged.
-        """
-        for last_try in (False, False, True):
-            try:
-                return self._load(wanted)
-            except StoreError:  # a writer may have replaced the file since its row was read
-                if last_try:
-                    raise
-                time.sleep(0.01)
-        raise AssertionError("unreachable")
-
-    def sound(self, wanted: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-        """Which checkpoints are there and undamaged; each file is read and hashed once.
-
-        Args:
-            wanted: Run ids and epochs.
-
-        Returns:
-            Those that `load_states` will find.
-        """
-        asked = set(wanted)
-        files: dict[tuple[int, str], list[tuple[str, int]]] = {}
-        for run, epoch, file, sha256 in self._in(
-            "SELECT run.id, c.epoch, file, sha256 FROM checkpoint c JOIN run ON run.number = c.run "
-            "JOIN weights USING (file) WHERE run.id IN ({})",
-            sorted({run for run, _ in asked}),
-        ):
-            files.setdefault((file, sha256), []).append((run, epoch))
-        sound: set[tuple[str, int]] = set()
-        for (file, sha256), members in files.items():
-            try:
-                self._read_weights(file, sha256)
-            except StoreError:
-                continue
-            sound.update(asked.intersection(members))
-        return sound
-
-    def _load(self, wanted: Sequence[tuple[str, int | None]]) -> list[State]:
-        places: dict[str, dict[int, tuple[int, str, int]]] = {}
-        for run, epoch, *place in self._in(
-            "SELECT run.id, c.epoch, file, sha256, member FROM checkpoint c JOIN run ON run.number = c.run "
-            "JOIN weights USING (file) WHERE run.id IN ({})",
-            sorted({run for run, _ in wanted}),
-        ):
-            places.setdefault(run, {})[epoch] = (place[0], place[1], place[2])
-        by_file: dict[tuple[int, str], list[tuple[int, int]]] = {}
-        for index, (run, epoch) in enumerate(wanted):
-            stored = places.get(run, {})
-            chosen = max(stored, default=-1) if epoch is None else epoch
-            if chosen not in stored:
-                raise StoreError(f"the lab {self.folder} has no checkpoint of run {run} at epoch {chosen}")
-            file, sha256, member = stored[chosen]
-            by_file.setdefault((file, sha256), []).append((index, member))
-        states: dict[int, State] = {}
-        for (file, sha256), members in by_file.items():
-            data = self._read_weights(file, sha256)
-            for (index, _), state in zip(members, unpack(data, [m for _, m in members]), strict=True):
-                states[index] = state
-        return [states[index] for index in range(len(wanted))]
-
-    def _read_weights(self, file: int, sha256: str) -> bytes:
-        from hashlib import sha256 as fingerprint
-
-        path = self.folder / "weights" / f"{file:08d}.safetensors"
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise StoreError(f"the checkpoint {path} cannot be read ({error.strerror})") from error
-        if fingerprint(data).hexdigest() != sha256:
-            raise StoreError(f"the checkpoint {path} is damaged (its SHA-256 is not the stored one)")
-        return data
-
     def labels(self, run: str) -> NDArray[np.int64] | None:
         """The class labels that a run was trained on, where they were drawn at random.
 
@@ -336,7 +178,7 @@ class Reader:
         Raises:
             StoreError: They are damaged.
         """
-        if not self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'learned'"):
+        if not self._has("learned"):
             return None  # a lab of a version that kept none
         rows = self._rows(
             "SELECT sha256, type, value FROM labels JOIN learned ON learned.labels = labels.number "
@@ -344,6 +186,36 @@ class Reader:
             (run,),
         )
         return load(rows[0]) if rows else None
+
+    def measured(self, instrument: str, subjects: Iterable[str]) -> dict[str, Stored]:
+        """What an instrument found on some subjects.
+
+        Args:
+            instrument: Digest of the instrument's kind and settings.
+            subjects: Keys of the subjects.
+
+        Returns:
+            What is stored, by key; subjects that were never looked at are left out.
+        """
+        if not self._has("measurement"):
+            return {}  # a lab of a version that measured nothing
+        return found(self._in, instrument, subjects)
+
+    def subjects(self) -> dict[str, list[str]]:
+        """Keys of everything that was looked at, by digest of the instrument."""
+        found: dict[str, list[str]] = {}
+        if self._has("measurement"):
+            for instrument, subject in self._rows(
+                "SELECT digest, subject FROM measurement m JOIN instrument i ON i.number = m.instrument "
+                "ORDER BY digest, subject"
+            ):
+                found.setdefault(instrument, []).append(subject)
+        return found
+
+    def measurements(self) -> Iterator[Entry]:
+        """Everything that instruments found, in the order of `subjects`, a few measurements in memory at a time."""
+        for instrument, subjects in self.subjects().items():
+            yield from entries(self._in, instrument, subjects)
 
     def looks(self, claim: str) -> list[Look]:
         """The verdicts that were taken on a claim, in order."""
@@ -369,46 +241,20 @@ class Reader:
         rows = [dict(zip(names, row, strict=True)) for row in self._rows(query)]
         return [row | {"declaration": json.loads(row["declaration"])} for row in rows]
 
-    def digest(self, ids: Iterable[str] | None = None) -> str:
-        """One SHA-256 of all results, or of some runs'; see `gradlab.store.digest`."""
+    def digest(
+        self, ids: Iterable[str] | None = None, measured: Mapping[str, Iterable[str]] | None = None
+    ) -> str:
+        """One SHA-256 of all results, or of some; see `gradlab.store.digest`.
+
+        Args:
+            ids: Run ids; all runs, and all measurements, if not given.
+            measured: Keys of subjects by digest of the instrument, beside the runs that are given.
+
+        Returns:
+            64 hexadecimal digits.
+        """
         from gradlab.store.digest import digest
 
-        return digest(self, self.ids() if ids is None else ids)
-
-    def _in(self, query: str, ids: Sequence[str], extra: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query with `{}` for a list of run ids, asked for a few runs at a time."""
-        done = 0
-        while done < len(ids):
-            some = ids[done : done + self._chunk]
-            begun = time.perf_counter()
-            rows = self._rows(query.format(",".join("?" * len(some))), (*some, *extra))
-            taken = time.perf_counter() - begun
-            if taken > BRISK_SECONDS:
-                self._chunk = max(1, self._chunk // 2)
-            elif taken < BRISK_SECONDS / 4:
-                self._chunk = min(500, self._chunk * 2)
-            done += len(some)
-            yield from rows
-
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        if os.getpid() != self._process:
-            raise StoreError("a lab cannot be used in a forked process: open it again there")
-        try:
-            try:
-                return self._database.execute(query, values).fetchall()
-            except sqlite3.OperationalError as error:
-                if "readonly" not in str(error).lower():
-                    raise
-                roll_back(self.file)  # a writer was killed in the middle of a commit
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise schema.damage(error, self.file) from error
-
-
-def roll_back(file: Path) -> None:
-    """Undo what a killed writer left half done, which a read-only connection must not do."""
-    database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=schema.BUSY_SECONDS)
-    try:
-        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    finally:
-        database.close()
+        if ids is None:
+            return digest(self, self.ids(), self.subjects())
+        return digest(self, ids, measured or {})

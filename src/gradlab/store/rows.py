@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from gradlab.train.state import State
 
-__all__ = ["Attempt", "Ending", "Look", "NewRun", "Points", "Progress", "Reason", "RunRow", "Series"]
+__all__ = [
+    "Attempt",
+    "Ending",
+    "Kept",
+    "Look",
+    "NewRun",
+    "Points",
+    "Progress",
+    "Reason",
+    "RunRow",
+    "Series",
+]
 
 Reason = Literal["epochs", "stopped", "diverged"]
 """Why a run ended: it reached its horizon, its stopping rule stopped it, it diverged."""
@@ -58,6 +69,9 @@ class Progress:
         epoch: The epoch reached.
         updates: Optimizer steps since the run's first epoch.
         thresholds: Losses whose first passage is tracked; `state.passages` holds those reached.
+        kept: States that the slice passed whose weights are kept for good.
+        retraced: Whether this was the last slice of a run that had ended before and was only trained again for
+            weights on the way.
     """
 
     run: str
@@ -68,6 +82,24 @@ class Progress:
     epoch: int
     updates: int
     thresholds: tuple[float, ...] = ()
+    kept: tuple[State, ...] = ()
+    retraced: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The weights of a run at an epoch.
+
+    Attributes:
+        weights: `[D]`, flat, as in `gradlab.train.state.State`.
+        buffers: What else the network holds, by name.
+        epoch: The epoch at which they were so: less than was asked for where the run had stopped or diverged by
+            then, and its last state stands in.
+    """
+
+    weights: NDArray[Any]
+    buffers: Mapping[str, NDArray[Any]]
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -102,6 +134,7 @@ class RunRow:
         backend: What trained it last.
         endings: Every end it has reached, by epoch.
         checkpoints: Text of what had been recorded up to each stored state, by epoch.
+        snapshots: Epochs between ends whose weights are kept.
     """
 
     id: str
@@ -112,6 +145,7 @@ class RunRow:
     backend: str
     endings: Mapping[int, Ending] = field(default_factory=dict)
     checkpoints: Mapping[int, str] = field(default_factory=dict)
+    snapshots: frozenset[int] = frozenset()
 
     def at(self, horizon: int) -> Ending | None:
         """The end of this run for a study that asks for `horizon` epochs; `None` if it is not there yet."""

@@ -24,7 +24,7 @@ __all__ = [
     "upgrade",
 ]
 
-VERSION = 2
+VERSION = 3
 """Schema version; stands in `user_version` of the file."""
 
 APPLICATION = 0x6772_6C62
@@ -53,7 +53,66 @@ CREATE TABLE learned (
 ) STRICT;
 """
 
-ADDED = {2: _LABELS}
+_MEASUREMENTS = """
+-- weights between ends that are kept for good, because a study measures them; file and member as in checkpoint
+CREATE TABLE snapshot (
+    run INTEGER NOT NULL REFERENCES run,
+    epoch INTEGER NOT NULL CHECK (epoch >= 0),
+    file INTEGER NOT NULL REFERENCES weights,
+    member INTEGER NOT NULL,
+    PRIMARY KEY (run, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX snapshot_file ON snapshot (file);
+
+-- digest: of the kind and the settings, without what only chooses subjects
+CREATE TABLE instrument (
+    number INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    declaration TEXT NOT NULL
+) STRICT;
+
+-- one subject looked at by one instrument; members: [run id, epoch] of each network in it
+CREATE TABLE measurement (
+    number INTEGER PRIMARY KEY,
+    instrument INTEGER NOT NULL REFERENCES instrument,
+    subject TEXT NOT NULL,
+    members TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('measured', 'refused', 'failed')),
+    failure TEXT NOT NULL DEFAULT '',
+    warnings TEXT NOT NULL DEFAULT '[]',
+    settings TEXT NOT NULL DEFAULT '{}',
+    gradients REAL NOT NULL DEFAULT 0,
+    environment INTEGER REFERENCES environment,
+    measured TEXT NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    UNIQUE (instrument, subject)
+) STRICT;
+
+-- what values of one name mean, once for all of them
+CREATE TABLE meaning (
+    number INTEGER PRIMARY KEY,
+    means TEXT NOT NULL,
+    axis TEXT NOT NULL,
+    uncertainty TEXT NOT NULL,
+    UNIQUE (means, axis, uncertainty)
+) STRICT;
+
+-- value, places and error: float64, little-endian; shapes as JSON, [] for one number
+CREATE TABLE measured (
+    number INTEGER PRIMARY KEY,
+    measurement INTEGER NOT NULL REFERENCES measurement,
+    name TEXT NOT NULL,
+    meaning INTEGER NOT NULL REFERENCES meaning,
+    shape TEXT NOT NULL,
+    value BLOB NOT NULL,
+    places BLOB,
+    error_shape TEXT,
+    error BLOB,
+    UNIQUE (measurement, name)
+) STRICT;
+"""
+
+ADDED = {2: _LABELS, 3: _MEASUREMENTS}
 """Tables that a version added to the one before; a version that changes tables needs a copy of the lab instead."""
 
 TABLES = f"""
@@ -176,7 +235,7 @@ CREATE TABLE look (
     PRIMARY KEY (claim, k),
     UNIQUE (claim, n)
 ) STRICT, WITHOUT ROWID;
-{_LABELS}"""
+{_LABELS}{_MEASUREMENTS}"""
 
 
 def release() -> str:

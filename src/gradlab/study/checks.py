@@ -19,13 +19,17 @@ from gradlab.model.mlp import MLP
 from gradlab.model.module import Module
 from gradlab.study.claims import Claim, Scope
 from gradlab.study.factors import CONDITION, SETTINGS, combinations, factors, settings
+from gradlab.study.grammar import GrammarError
+from gradlab.study.kinds.base import check_quantity
+from gradlab.study.known import OF_MINIBATCHES
 from gradlab.study.plan import spec_of
 from gradlab.study.problems import problems_of
-from gradlab.study.quantity import GrammarError, parse_quantity
+from gradlab.study.quantity import Quantity, parse_quantity
 from gradlab.study.recipe import OPTIMIZERS, SCHEDULES, STOPS
 from gradlab.study.record import Every
-from gradlab.study.select import select
+from gradlab.study.select import Conditions, select
 from gradlab.study.spec import Spec
+from gradlab.study.subjects import check_groups, groupings, unit_problem
 from gradlab.task import TASKS
 
 if TYPE_CHECKING:
@@ -63,11 +67,16 @@ def check(study: Study) -> list[Problem]:
             problems += problems_of(error, Spec)
     for name, spec in specs.items():
         problems += _spec(name if len(specs) > 1 else "", spec)
-    problems += _claims(study, levels, specs)
+    groups, wrong = _groups(study, levels)
+    problems += wrong
+    horizons = {item.label: int(item.fields["epochs"]) for item in found}
+    problems += _instruments(study, specs, horizons)
+    problems += _claims(study, levels, specs, groups, horizons)
     problems += _overrides(study)
     if not problems:
         try:
-            study.plan()
+            plan = study.plan()
+            problems += [p for each in study.measure.values() for p in check_groups(each, plan)]
         except StudyError as error:
             problems += error.problems
     return list(dict.fromkeys(problems))
@@ -181,22 +190,80 @@ def _cnn_problem(model: CNN, spec: Spec) -> str:
     return ""
 
 
+def _groups(study: Study, levels: Conditions) -> tuple[dict[str, Conditions], list[Problem]]:
+    """The groups of every instrument that measures pairs or sets, with their levels."""
+    groups: dict[str, Conditions] = {}
+    problems: list[Problem] = []
+    for kind, instrument in study.measure.items():
+        try:
+            groups[kind] = {group.label: group.levels for group in groupings(instrument, study, levels)}
+        except StudyError as error:
+            problems += error.problems
+    return groups, problems
+
+
+def _instruments(study: Study, specs: Mapping[str, Spec], horizons: Mapping[str, int]) -> list[Problem]:
+    """What instruments cannot measure in this study."""
+    problems: list[Problem] = []
+    for kind, instrument in study.measure.items():
+        path = f"measure.{kind}"
+        if problem := unit_problem(instrument, study.replicates):
+            problems.append(problem)
+        late = [
+            epoch for epochs in horizons.values() for epoch in instrument.epochs(epochs) if epoch > epochs
+        ]
+        if late:
+            allowed = f"at most {min(horizons.values())}"
+            problems.append(Problem(f"{path}.at", str(max(late)), "this epoch is never reached", allowed))
+        if instrument.data == "test" and not all(spec.task.has_test for spec in specs.values()):
+            problems.append(Problem(f"{path}.data", "test", "the task has no held-out data", "train"))
+        size = min((spec.task.size - _held_out(spec) for spec in specs.values()), default=0)
+        if instrument.examples is not None and instrument.data == "train" and instrument.examples > size:
+            message = f"is more than the {size} examples for training"
+            problems.append(Problem(f"{path}.examples", str(instrument.examples), message, f"1 to {size}"))
+    problems += [
+        Problem(
+            f"record.{index}",
+            str(quantity),
+            "is measured, not recorded",
+            f"measure.{quantity.instrument} = {{}}",
+        )
+        for index, quantity in enumerate(study.record)
+        if quantity.instrument
+    ]
+    problems += [
+        Problem(f"assumed.{path}", "", "is the same at every setting", "a setting of training")
+        for path in study.assumed
+        if path.partition(".")[0] == "measure"
+    ]
+    return problems
+
+
 def _claims(
-    study: Study, levels: Mapping[str, Mapping[str, str]], specs: Mapping[str, Spec]
+    study: Study,
+    levels: Conditions,
+    specs: Mapping[str, Spec],
+    groups: Mapping[str, Conditions],
+    horizons: Mapping[str, int],
 ) -> list[Problem]:
     problems: list[Problem] = []
     epochs = study.epochs if not isinstance(study.epochs, Vary) else None
-    scope = Scope(levels, None, epochs)
+    scope = Scope(levels, None, epochs, study.measure, groups)
     for index, claim in enumerate(study.claims):
         problems += claim.check(scope, f"claims.{index}")
     for index, published in enumerate(study.published):
         where = f"published.{index}"
+        among: Conditions | None = levels
         try:
-            parse_quantity(published.quantity)
+            wanted = parse_quantity(published.quantity)
+            if wanted.instrument:
+                problems += check_quantity(wanted, scope, f"{where}.quantity")
+            seen = scope.seen_by([wanted])
+            among = None if seen is None else seen.conditions
         except GrammarError as error:
             problems.append(replace(error.problem, path=f"{where}.quantity"))
         try:
-            if len(select(published.condition, levels).names) != 1:
+            if among is not None and len(select(published.condition, among).names) != 1:
                 problems.append(
                     Problem(f"{where}.condition", published.condition, "names several conditions")
                 )
@@ -213,11 +280,26 @@ def _claims(
     asked = [(f"record.{i}", q) for i, q in enumerate(study.record)]
     asked += [(f"claims.{i}", q) for i, c in enumerate(study.claims) for q in c.quantities()]
     for path, quantity in asked:
-        for spec in specs.values():
-            missing = _unmeasurable(quantity.name, quantity.split, spec)
+        for name, spec in specs.items():
+            own = study.measure.get(quantity.instrument)
+            last = horizons[name] if own is None else own.epochs(horizons[name])[-1]
+            missing = _never(quantity, spec, last)
+            if own is not None:
+                missing = missing or own.missing(quantity.split, spec)
+            elif not quantity.instrument:
+                missing = missing or _unmeasurable(quantity.name, quantity.split, spec)
             if missing:
                 problems.append(Problem(path, str(quantity), missing))
     return problems
+
+
+def _never(quantity: Quantity, spec: Spec, epochs: int) -> str:
+    """That no run makes so many updates, if it does not."""
+    if quantity.reducer != "at_updates" or quantity.threshold is None:
+        return ""
+    examples = spec.task.size - _held_out(spec)
+    most = epochs * (1 if spec.batch_size == "full" else -(-examples // spec.batch_size))
+    return f"runs make at most {most} updates" if quantity.threshold > most else ""
 
 
 def _unmeasurable(name: str, split: str, spec: Spec) -> str:
@@ -234,8 +316,9 @@ def _unmeasurable(name: str, split: str, spec: Spec) -> str:
         return f"is not for this task, which has {', '.join(spec.task.metrics)}"
     if name == "dead_units" and not isinstance(spec.model, MLP | CNN):
         return "is for an mlp or cnn"
-    if name == "gradient_norm_batch" and spec.batch_size == "full":
-        return "with full batches there is no minibatch; record gradient_norm"
+    if name in OF_MINIBATCHES and spec.batch_size == "full":
+        instead = "record gradient_norm" if name == "gradient_norm_batch" else "measure sensitivity.fixed"
+        return f"with full batches there is no minibatch; {instead}"
     return ""
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from gradlab.study import claims
+from gradlab.study.grammar import GrammarError
 from gradlab.study.kinds import Test
-from gradlab.study.quantity import GrammarError
 
 __all__ = ["KINDS", "parse_claim"]
 

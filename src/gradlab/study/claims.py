@@ -7,6 +7,7 @@ kind means, and the null that its verdict is judged against, stands in `gradlab.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, overload
 
@@ -270,7 +271,7 @@ def rises(quantity: str | Quantity, a: str = "", *, along: str = "epoch", strict
     Args:
         quantity: What is looked at.
         a: Level or condition; empty for every condition in turn.
-        along: `epoch`, or a factor whose levels are in order.
+        along: `epoch`, an instrument's own axis such as `alpha`, or a factor whose levels are in order.
         strict: Every single step goes up.
 
     Returns:
@@ -285,7 +286,7 @@ def falls(quantity: str | Quantity, a: str = "", *, along: str = "epoch", strict
     Args:
         quantity: What is looked at.
         a: Level or condition; empty for every condition in turn.
-        along: `epoch`, or a factor whose levels are in order.
+        along: `epoch`, an instrument's own axis such as `alpha`, or a factor whose levels are in order.
         strict: Every single step goes down.
 
     Returns:
@@ -299,16 +300,16 @@ def peaks(
     a: str = "",
     *,
     along: str,
-    within: list[str] | tuple[str, ...],
+    within: Sequence[str | float],
     end: Literal["high", "low"] = "high",
 ) -> Peaks:
-    """The optimum along a factor lies among some of its levels.
+    """The optimum along a factor lies among some of its levels, or along an axis between two positions.
 
     Args:
         quantity: What is looked at.
         a: Level or condition; empty for all.
-        along: A factor whose levels are in order.
-        within: The levels among which the optimum lies.
+        along: A factor whose levels are in order, or an instrument's own axis such as `alpha`.
+        within: The levels among which the optimum lies; on an axis the first and the last position.
         end: Whether the optimum is the largest (`high`) or the smallest value.
 
     Returns:

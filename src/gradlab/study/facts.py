@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
-from gradlab.study.quantity import GrammarError
+from gradlab.study.grammar import GrammarError
 
 __all__ = ["FactExpression", "Reference", "parse_fact"]
 

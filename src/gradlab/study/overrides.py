@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gradlab.component import Component, Vary
 from gradlab.errors import Problem, StudyError, nearest
+from gradlab.study.instruments import Instrument
 
 if TYPE_CHECKING:
     from gradlab.study.study import Study
@@ -67,7 +68,8 @@ def _set(current: Any, path: list[str], value: Any) -> Any:
         # keys of `assumed`, `tune` and `quick` are key paths themselves
         whole = ".".join(path)
         if whole in table:
-            return {**table, whole: value}
+            own = isinstance(table[whole], Instrument)
+            return {**table, whole: _merged(table[whole], value) if own else value}
         return {**table, head: _set(table.get(head, {}), rest, value)}
     if current is None:
         return {head: _set(None, rest, value) if rest else value}
@@ -77,11 +79,19 @@ def _set(current: Any, path: list[str], value: Any) -> Any:
 def _merged(current: Any, value: Any) -> Any:
     """`value`, or where it is a table of fields or levels that `current` has, `current` with those changed.
 
-    TOML reads `quick.optimizer.lr = 1e-4` as a table in a table; it means the key path.
+    TOML reads `quick.optimizer.lr = 1e-4` as a table in a table; it means the key path. So it is with a table of
+    instruments, which is changed kind by kind.
     """
     if not isinstance(value, Mapping):
         return value
     table = cast("Mapping[str, Any]", value)
+    if _lists_instruments(current):
+        listed = cast("Mapping[str, Any]", current)
+        return (
+            {**listed, **{kind: _merged(listed.get(kind), item) for kind, item in table.items()}}
+            if table
+            else {}
+        )
     if isinstance(current, Component):
         known = set(type(current).model_fields) - {"kind"}
     elif isinstance(current, Vary):
@@ -93,6 +103,11 @@ def _merged(current: Any, value: Any) -> Any:
     for key, item in table.items():
         current = _set(current, [key], item)
     return current
+
+
+def _lists_instruments(value: Any) -> bool:
+    table = cast("Mapping[str, Any]", value)
+    return isinstance(value, Mapping) and any(isinstance(item, Instrument) for item in table.values())
 
 
 def _set_field(current: Component, head: str, rest: list[str], value: Any) -> Any:

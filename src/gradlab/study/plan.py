@@ -17,6 +17,7 @@ from gradlab.study.quantity import parse_quantity
 from gradlab.study.recipe import Cosine
 from gradlab.study.record import Record
 from gradlab.study.spec import Spec
+from gradlab.study.subjects import Group, Subject, grouped, subjects, unit_size
 
 if TYPE_CHECKING:
     from gradlab.study.study import Study
@@ -113,7 +114,13 @@ class Plan:
 
     @cached_property
     def preliminary(self) -> bool:
-        """Whether the budget changes how or on what networks are trained, not only how many there are."""
+        """Whether less is trained than was declared: a verdict then is no verdict on the declared study.
+
+        A quick budget is, if it changes how or on what networks are trained, not only how many there are; so is a
+        change of the declared study for one run that cuts epochs or data.
+        """
+        if self.declared.before is not None and _cut(self.declared.before, self.study):
+            return True
         if self.budget == "full":
             return False
         full = {
@@ -122,8 +129,42 @@ class Plan:
         own = {c.label: (spec_of(c.fields).canonical(), c.fields["epochs"]) for c in combinations(self.study)}
         return any(full.get(label) != found for label, found in own.items())
 
-    def pairs(self, a: str, b: str) -> bool:
-        """Whether equal replicates of two conditions share a random draw that varies over replicates."""
+    @cached_property
+    def subjects(self) -> Mapping[str, tuple[Subject, ...]]:
+        """What each declared instrument is taken of, by kind."""
+        return {kind: subjects(self, instrument) for kind, instrument in self.study.measure.items()}
+
+    def groups(self, kind: str) -> Mapping[str, Group]:
+        """The groups of units of a declared instrument, by name; claims on its values select among them."""
+        return grouped(self, self.study.measure[kind])
+
+    def unit_size(self, kind: str) -> int:
+        """How many replicates of a condition make up one unit of a declared instrument: 1, 2 or a set."""
+        return unit_size(self.study.measure[kind])
+
+    @cached_property
+    def snapshots(self) -> Mapping[str, tuple[int, ...]]:
+        """The epochs whose weights must be kept, by run; a condition's horizon stands for the run's result."""
+        found: dict[str, set[int]] = {}
+        for subject in (subject for each in self.subjects.values() for subject in each):
+            for member in subject.members:
+                found.setdefault(member.run, set()).update(member.epochs)
+        return {run: tuple(sorted(epochs)) for run, epochs in found.items()}
+
+    def pairs(self, a: str, b: str, kind: str = "") -> bool:
+        """Whether equal replicates of two conditions share a random draw that varies over replicates.
+
+        Args:
+            a: A condition; a group, where an instrument is named.
+            b: The other.
+            kind: The instrument whose groups are compared: whether equal units share such a draw.
+
+        Returns:
+            What the specification says.
+        """
+        if kind:
+            one, two = (self.groups(kind)[name].conditions for name in (a, b))
+            return any(first == second or self.pairs(first, second) for first in one for second in two)
         one, two = self._by_name[a], self._by_name[b]
         varied = self.study.seeds.varied() & draws(one.spec) & draws(two.spec)
         if "order" in varied and one.spec.task.canonical() == two.spec.task.canonical():
@@ -143,6 +184,17 @@ class Plan:
             name = parent_of(self._by_name[name], self.conditions).name
             spec = self._by_name[name].spec
         return name
+
+
+def _cut(before: Study, after: Study) -> bool:
+    """Whether some condition has fewer epochs or fewer examples than it, or the least of all, was declared to have."""
+    declared = {c.label: (int(c.fields["epochs"]), c.fields["task"].size) for c in combinations(before)}
+    least = tuple(min(sizes) for sizes in zip(*declared.values(), strict=True))
+    for combination in combinations(after):
+        epochs, examples = declared.get(combination.label, least)
+        if combination.fields["epochs"] < epochs or combination.fields["task"].size < examples:
+            return True
+    return False
 
 
 def draws(spec: Spec) -> frozenset[str]:
@@ -322,9 +374,12 @@ def _record(study: Study, conditions: list[Condition]) -> Record:
         *(quantity for claim in study.claims for quantity in claim.quantities()),
         *(parse_quantity(published.quantity) for published in study.published),
     ]
+    running = {quantity.trace for quantity in study.record}
     for quantity in asked:
         quantities |= dict.fromkeys(sorted(quantity.recorded() - ALWAYS))
-        if quantity.threshold is not None and quantity.trace == "loss":
-            thresholds.add(quantity.threshold)
+        if quantity.passage is not None:
+            thresholds.add(quantity.passage)
+        if quantity.reducer == "at_loss" and "loss.running" not in running:
+            quantities |= {"loss": None}
     extra = tuple(sorted({condition.epochs for condition in conditions}))
     return Record(tuple(quantities), study.record_at, tuple(sorted(thresholds)), extra)

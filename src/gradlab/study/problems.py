@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from gradlab.component import Component
 from gradlab.errors import Problem, nearest
+from gradlab.study.instruments import INSTRUMENTS, Instrument
 
 __all__ = ["problems_of", "shown"]
 
@@ -25,6 +26,7 @@ _WORDS = {
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
     "dict_type": "must be a table",
+    "model_type": "must be a table of settings",
     "missing": "is missing",
 }
 
@@ -103,6 +105,9 @@ def _fields_beside(detail: dict[str, Any], path: str, model: type[BaseModel]) ->
     """The keys that the table around `path` may hold."""
     cls: type[BaseModel] | None = model
     for part in path.split(".")[:-1]:
+        if cls is Instrument:
+            cls = INSTRUMENTS.get(part)
+            continue
         field = cls.model_fields.get(part) if cls else None
         options = [*get_args(field.annotation), field.annotation] if field else []
         classes = [item for item in options if isinstance(item, type) and issubclass(item, Component)]

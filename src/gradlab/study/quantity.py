@@ -4,26 +4,29 @@
     reducer(name[.split][window] [, threshold])
     where(quantity, event)
 
+The name is a recorded quantity, or `KIND.VALUE` of a declared instrument. A value along another axis than epochs
+(`interpolation.loss.test` along alpha) is windowed by positions on it, and `@` names a place there.
+
 An event is a quantity with a comparison (`loss@last < 0.01`), or a quantity alone, which is true where it is
-not zero (`flag_dead`) or, for `epochs_to(loss, 1e-3)`, where the threshold was reached. Text is read with
-`ast` against the tables below and never evaluated; `str()` gives the normal spelling back.
+not zero (`flag_dead`) or, for `epochs_to(loss, 1e-3)`, where the threshold was reached. Text is read by
+`gradlab.study.grammar`; `str()` gives the normal spelling back.
 
 Reducing a recorded series to one number per run is `gradlab.judge.reduce`.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from pydantic import GetJsonSchemaHandler, ModelWrapValidatorHandler, model_serializer, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from gradlab.component import Component
-from gradlab.errors import Problem, nearest
-from gradlab.study.known import IN_TRAINING, KNOWN, REDUCERS, Known
+from gradlab.study.grammar import GrammarError, Operator, event_fields, no_epoch, number_text, quantity_fields
+from gradlab.study.instruments import INSTRUMENTS
+from gradlab.study.known import BY_PLACE, IN_TRAINING, KNOWN, OF_MINIBATCHES, REDUCERS, THRESHOLDS, Known
 
 __all__ = [
     "KNOWN",
@@ -32,66 +35,25 @@ __all__ = [
     "GrammarError",
     "Known",
     "Quantity",
-    "number_text",
+    "counted_in",
     "parse_event",
     "parse_quantity",
 ]
-
-Operator = Literal["<", "<=", ">", ">=", "==", "!="]
-
-
-_OPERATORS: Final[dict[type[ast.cmpop], Operator]] = {
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-}
-
-
-class GrammarError(ValueError):
-    """A text that the grammar does not know; `problem` says what is allowed and the nearest spelling."""
-
-    def __init__(self, found: str, message: str, choices: Iterable[str] = (), allowed: str = "") -> None:
-        self.choices = tuple(choices)
-        self.problem = Problem(
-            path="",
-            value=found,
-            message=message,
-            allowed=allowed or ", ".join(self.choices),
-            suggestion=nearest(found, self.choices),
-        )
-        text = f"{message}; found {found}" if found else message
-        if self.problem.allowed:
-            text += f"; allowed: {self.problem.allowed}"
-        if self.problem.suggestion:
-            text += f"; did you mean {self.problem.suggestion!r}?"
-        super().__init__(text)
-
-    def for_pydantic(self) -> PydanticCustomError:
-        """The same, as the error that validation collects."""
-        message = self.problem.message.replace("{", "(").replace("}", ")")
-        context = {
-            "found": self.problem.value,
-            "allowed": self.problem.allowed,
-            "choices": list(self.choices),
-        }
-        return PydanticCustomError("component", cast(Any, message), context)
 
 
 class Quantity(Component):
     """One number per run, taken from what the run recorded.
 
     Attributes:
-        name: A name of `KNOWN`.
-        split: A name of `SPLITS`, such as `test`; empty for a full pass over the training set.
+        name: A name of `KNOWN`, or the kind of an instrument.
+        split: A name of `SPLITS`, such as `test`; empty for a full pass over the training set. Of an instrument, the
+            name of its value.
         window: First and last epoch of interest; integers are epochs, fractions in [0, 1] are shares of the
-            run's own length, `None` is open.
+            run's own length, `None` is open. On another axis, first and last position.
         at: An epoch, `last` or `best`; `None` for the reducer, or for the final value of judged comparisons
-            (geometric mean over the last 1 % of the epochs).
+            (geometric mean over the last 1 % of the epochs). On another axis, the place nearest to a number.
         reducer: A name of `REDUCERS`, or empty.
-        threshold: The value of `epochs_to`.
+        threshold: The number of a reducer of `THRESHOLDS`.
         where: Only runs for which this event is true count.
 
     Example:
@@ -106,7 +68,7 @@ class Quantity(Component):
     name: str
     split: str = ""
     window: tuple[int | float | None, int | float | None] | None = None
-    at: int | Literal["last", "best"] | None = None
+    at: int | float | Literal["last", "best"] | None = None
     reducer: str = ""
     threshold: float | None = None
     where: Event | None = None
@@ -133,8 +95,28 @@ class Quantity(Component):
 
     @property
     def known(self) -> Known:
-        """What the grammar knows about the recorded quantity."""
-        return KNOWN[self.name]
+        """What the grammar knows about the recorded quantity or the instrument's value."""
+        return INSTRUMENTS[self.name].gives[self.split] if self.instrument else KNOWN[self.name]
+
+    @property
+    def instrument(self) -> str:
+        """The kind of instrument that gives it; empty where training records it."""
+        return self.name if self.name in INSTRUMENTS else ""
+
+    @property
+    def axis(self) -> str:
+        """What it is a series along: "epoch", an instrument's axis, or empty where it is one number.
+
+        The one number that an instrument gives of a run is a series over the epochs at which it is measured.
+        """
+        if self.instrument and INSTRUMENTS[self.name].scope == "run" and self.known.shape == "scalar":
+            return "epoch"
+        return self.known.axis or ("epoch" if self.known.shape == "series" else "")
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether it stands for all places of an axis other than epochs, and so is no number by itself."""
+        return self.axis not in {"", "epoch"} and not self.reducer and self.at is None
 
     @property
     def trace(self) -> str:
@@ -146,6 +128,8 @@ class Quantity(Component):
         """How two values are compared: by their quotient or by their difference."""
         if self.is_epoch:
             return "ratio"
+        if self.reducer in BY_PLACE:
+            return "difference"
         return "difference" if self.reducer == "slope" else self.known.scale
 
     @property
@@ -158,18 +142,33 @@ class Quantity(Component):
     @property
     def is_epoch(self) -> bool:
         """Whether the value is an epoch or a count of updates."""
-        return self.name in {"epochs", "updates"} or self.reducer in {"epochs_to", "argmin", "argmax"}
+        if self.reducer in BY_PLACE:
+            return self.axis == "epoch"
+        return self.name in {"epochs", "updates"} or self.reducer == "epochs_to"
+
+    @property
+    def passage(self) -> float | None:
+        """The training loss whose first passage at any epoch it asks for, recorded or not."""
+        return self.threshold if self.reducer == "epochs_to" and self.trace == "loss" else None
 
     def recorded(self) -> set[str]:
         """Names of the series that must be recorded for this quantity, its `where` included.
 
-        Epochs, updates and flags are not among them: every run has those.
+        Epochs, updates and flags are not among them: every run has those. Nor are an instrument's values, nor the
+        training loss of `at_loss`, which may be that of a full pass or the running one.
         """
-        if self.name in {"edge_error", "centre_error"}:
+        if self.instrument:
+            needed = set[str]()
+        elif self.name in {"edge_error", "centre_error"}:
             needed = {"predictions"}
         else:
             needed = set[str]() if self.known.shape == "scalar" else {self.trace}
         return needed | (self.where.quantity.recorded() if self.where else set())
+
+    def instruments(self) -> set[str]:
+        """The kinds of instruments that it needs, its `where` included."""
+        inside = self.where.quantity.instruments() if self.where else set[str]()
+        return inside | ({self.instrument} - {""})
 
     def _examine(self) -> None:
         """Refuse what the tables do not allow.
@@ -177,31 +176,66 @@ class Quantity(Component):
         Raises:
             GrammarError: Naming the first thing that is wrong.
         """
-        known = KNOWN.get(self.name)
-        if known is None:
-            raise GrammarError(self.name, "unknown quantity", KNOWN)
-        if self.split and self.split not in known.splits:
-            choices = tuple(f"{self.name}.{split}" for split in known.splits) or (self.name,)
-            raise GrammarError(self.trace, f"{self.name} is not measured that way", choices)
+        known = self._named()
         if self.reducer and self.reducer not in REDUCERS:
             raise GrammarError(self.reducer, "unknown reducer", REDUCERS)
-        if known.shape != "series" and (self.at is not None or self.reducer or self.window):
-            what = "is one number a run" if known.shape == "scalar" else "is recorded but is not one number"
-            raise GrammarError(str(self), f"{self.name} {what}; it takes no epoch, window or reducer")
+        if not self.axis and (self.at is not None or self.reducer or self.window):
+            what = "is recorded but is not one number"
+            if known.shape == "scalar":
+                what = f"is one number a {INSTRUMENTS[self.name].scope if self.instrument else 'run'}"
+            elif self.instrument:
+                what = "is measured but is not one number"
+            name = self.trace if self.instrument else self.name
+            raise GrammarError(str(self), f"{name} {what}; it takes no epoch, window or reducer")
         if self.reducer and self.at is not None:
             raise GrammarError(str(self), "give an epoch or a reducer, not both")
         if self.window and not self.reducer and self.at is not None:
             raise GrammarError(str(self), "a window goes with a reducer, such as mean(loss[100:200])")
-        if (self.threshold is not None) != (self.reducer == "epochs_to"):
-            raise GrammarError(
-                str(self), "epochs_to takes a quantity and a threshold, as epochs_to(loss, 1e-3)"
-            )
+        takes = THRESHOLDS.get(self.reducer)
+        if (self.threshold is not None) != (takes is not None):
+            raise GrammarError(str(self), takes or THRESHOLDS["epochs_to"])
+        if self.axis == "epoch":
+            self._examine_epochs()
+        elif self.axis:
+            self._examine_places()
+
+    def _named(self) -> Known:
+        """The known quantity or value of this name.
+
+        Raises:
+            GrammarError: There is none.
+        """
+        if self.name in INSTRUMENTS:
+            gives = INSTRUMENTS[self.name].gives
+            if self.split not in gives:
+                choices = tuple(f"{self.name}.{value}" for value in gives)
+                what = "has no such value" if self.split else "is an instrument; name one of its values"
+                raise GrammarError(self.trace, f"{self.name} {what}", choices)
+            return gives[self.split]
+        known = KNOWN.get(self.name)
+        if known is None:
+            raise GrammarError(self.name, "unknown quantity", (*KNOWN, *INSTRUMENTS))
+        if self.split and self.split not in known.splits:
+            choices = tuple(f"{self.name}.{split}" for split in known.splits) or (self.name,)
+            raise GrammarError(self.trace, f"{self.name} is not measured that way", choices)
+        return known
+
+    def _examine_epochs(self) -> None:
+        """Refuse places and windows that are no epochs."""
+        if isinstance(self.at, float):
+            raise no_epoch(number_text(self.at))
         if isinstance(self.at, int) and self.at < 0:
-            raise GrammarError(str(self.at), "an epoch counts from 0")
-        if self.at == 0 and (self.split in IN_TRAINING or self.name == "gradient_norm_batch"):
+            raise no_epoch(str(self.at))
+        if self.at == 0 and (self.split in IN_TRAINING or self.name in OF_MINIBATCHES):
             raise GrammarError(
                 str(self), f"{self.trace} is measured while an epoch is trained: from epoch 1 on"
             )
+        if self.instrument and self.reducer == "epochs_to":
+            raise GrammarError(
+                str(self), "thresholds are tracked of what is recorded, not of what is measured"
+            )
+        if self.threshold is not None and self.reducer == "at_updates" and self.threshold < 1:
+            raise GrammarError(number_text(self.threshold), "a number of updates is at least 1")
         for bound in self.window or ():
             if bound is not None and (bound < 0 or (isinstance(bound, float) and bound > 1)):
                 raise GrammarError(
@@ -209,12 +243,25 @@ class Quantity(Component):
                     "a window is given in epochs (100:200) or in shares of the run (0.5:1.0)",
                 )
 
+    def _examine_places(self) -> None:
+        """Refuse what makes sense over epochs only."""
+        axis = self.axis
+        if self.reducer in THRESHOLDS:
+            raise GrammarError(
+                str(self), f"{self.reducer} is for series over epochs; this one is over {axis}"
+            )
+        if isinstance(self.at, str):
+            raise GrammarError(
+                f"@{self.at}", f"after @ stands a place on {axis}", allowed=f"as in {self.trace}@1"
+            )
+
     def __str__(self) -> str:
         text = self.trace
         if self.window:
-            text += "[" + ":".join("" if bound is None else _bound(bound) for bound in self.window) + "]"
+            write = _bound if self.axis == "epoch" else number_text
+            text += "[" + ":".join("" if bound is None else write(bound) for bound in self.window) + "]"
         if self.at is not None:
-            text += f"@{self.at}"
+            text += f"@{number_text(self.at) if isinstance(self.at, float) else self.at}"
         if self.reducer:
             tail = "" if self.threshold is None else f", {number_text(self.threshold)}"
             text = f"{self.reducer}({text}{tail})"
@@ -268,6 +315,22 @@ class Event(Component):
 Quantity.model_rebuild()
 
 
+def counted_in(quantities: Iterable[Quantity]) -> set[str]:
+    """What quantities are numbers of: "" for runs, else the kind of instrument whose pairs or sets they describe.
+
+    Example:
+        >>> sorted(counted_in([parse_quantity("loss"), parse_quantity("interpolation.barrier")]))
+        ['', 'interpolation']
+    """
+    found: set[str] = set()
+    for quantity in quantities:
+        kind = quantity.instrument
+        found.add("" if not kind or INSTRUMENTS[kind].scope == "run" else kind)
+        if quantity.where is not None:
+            found |= counted_in([quantity.where.quantity])
+    return found
+
+
 def parse_quantity(text: str) -> Quantity:
     """Read a quantity.
 
@@ -284,9 +347,9 @@ def parse_quantity(text: str) -> Quantity:
         >>> parse_quantity("los")
         Traceback (most recent call last):
         ...
-        gradlab.study.quantity.GrammarError: unknown quantity; found los; ... did you mean 'loss'?
+        gradlab.study.grammar.GrammarError: unknown quantity; found los; ... did you mean 'loss'?
     """
-    return _quantity(_tree(text))
+    return _quantity(quantity_fields(text))
 
 
 def parse_event(text: str) -> Event:
@@ -301,93 +364,22 @@ def parse_event(text: str) -> Event:
     Raises:
         GrammarError: The text is not in the grammar, or names something unknown.
     """
-    return _event(_tree(text))
+    return _event(event_fields(text))
 
 
-def _tree(text: str) -> ast.expr:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError):
-        raise GrammarError(
-            text, "this is not a quantity", allowed="as in loss, loss.test@last, mean(loss)"
-        ) from None
-
-
-def _event(node: ast.expr) -> Event:
-    if isinstance(node, ast.Compare):
-        if len(node.ops) != 1 or type(node.ops[0]) not in _OPERATORS:
-            raise GrammarError(ast.unparse(node), "an event is one comparison", _OPERATORS.values())
-        return Event(
-            quantity=_quantity(node.left),
-            operator=_OPERATORS[type(node.ops[0])],
-            value=float(_constant(node.comparators[0])),
-        )
-    return Event(quantity=_quantity(node))
-
-
-def _quantity(node: ast.expr) -> Quantity:
-    fields = _fields(node)
-    quantity = Quantity.model_construct(None, **fields)
-    quantity._examine()  # pyright: ignore[reportPrivateUsage]
+def _quantity(fields: dict[str, Any]) -> Quantity:
+    """The quantity of the fields, or the first thing that is wrong with them, inside out."""
+    if "where" in fields:
+        fields = fields | {"where": _event(fields["where"])}
+    Quantity.model_construct(None, **fields)._examine()  # pyright: ignore[reportPrivateUsage]
     return Quantity(**fields)
 
 
-def _fields(node: ast.expr) -> dict[str, Any]:
-    match node:
-        case ast.Name(id=name):
-            return {"name": name}
-        case ast.Attribute(value=ast.Name(id=name), attr=split):
-            return {"name": name, "split": split}
-        case ast.Subscript(value=inner, slice=ast.Slice(lower=low, upper=high, step=None)):
-            bounds = tuple(None if bound is None else _constant(bound) for bound in (low, high))
-            return _only_once(_fields(inner), window=bounds)
-        case ast.BinOp(left=inner, op=ast.MatMult(), right=ast.Name(id=("last" | "best") as at)):
-            return _only_once(_fields(inner), at=at)
-        case ast.BinOp(left=inner, op=ast.MatMult(), right=ast.Constant(value=int() as epoch)):
-            return _only_once(_fields(inner), at=int(epoch))
-        case ast.BinOp(op=ast.MatMult(), right=right):
-            raise GrammarError(
-                ast.unparse(right), "after @ stands an epoch", ("last", "best"), "an epoch, last, best"
-            )
-        case ast.Call(func=ast.Name(id="where"), args=[inner, event], keywords=[]):
-            return _only_once(_fields(inner), where=_event(event))
-        case ast.Call(func=ast.Name(id="epochs_to"), args=[inner, threshold], keywords=[]):
-            return _only_once(_fields(inner), reducer="epochs_to", threshold=float(_constant(threshold)))
-        case ast.Call(func=ast.Name(id=reducer), args=[inner], keywords=[]):
-            return _only_once(_fields(inner), reducer=reducer)
-        case _:
-            raise GrammarError(
-                ast.unparse(node), "this is not a quantity", allowed="as in loss, loss.test@last, mean(loss)"
-            )
-
-
-def _only_once(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
-    repeated = sorted(set(fields) & set(more))
-    if repeated:
-        raise GrammarError(repeated[0], f"a quantity has one {repeated[0]}, not two")
-    return fields | more
-
-
-def _constant(node: ast.expr) -> int | float:
-    sign = 1
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        sign, node = -1, node.operand
-    if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
-        return sign * cast(float, node.value)
-    raise GrammarError(ast.unparse(node), "a number belongs here")
+def _event(fields: dict[str, Any]) -> Event:
+    read: dict[str, Any] = {**fields, "quantity": _quantity(fields["quantity"])}
+    return Event(**read)
 
 
 def _bound(value: int | float) -> str:
     """An integer bound is an epoch, a float one a share: 1.0 keeps its point."""
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def number_text(value: int | float) -> str:
-    """The shorter of the plain and the scientific spelling: 0.01, 1e-3, 20000."""
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    plain = repr(float(value))
-    digits = next(k for k in range(17) if float(f"{value:.{k}e}") == value)
-    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
-    scientific = f"{mantissa}e{int(exponent)}"
-    return scientific if len(scientific) < len(plain) else plain

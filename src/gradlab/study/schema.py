@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from gradlab.component import KINDS_KEY, Component, kind_of
 from gradlab.study.factors import SETTINGS
+from gradlab.study.instruments import INSTRUMENTS
 from gradlab.study.study import Study
 
 __all__ = ["study_schema"]
@@ -45,6 +46,7 @@ def study_schema() -> dict[str, Any]:
         if name in COMPONENTS:
             forms.append({"type": "object", "additionalProperties": inner, "minProperties": 1})
         properties[name] = {"anyOf": forms}
+    properties["measure"] = _instruments(definitions)
     claims = properties["claims"]
     claims["items"] = {"anyOf": [{"type": "string"}, claims["items"]]}
     schema["properties"] = properties
@@ -71,6 +73,19 @@ def _expanded(tree: Any, definitions: dict[str, Any]) -> Any:
         if cls.primary is not None:
             forms.append(_table({tag: fields[cls.primary], **fields}, tag, leave=cls.primary))
     return {"anyOf": forms}
+
+
+def _instruments(definitions: dict[str, Any]) -> JsonSchemaValue:
+    """The table of instruments: one table of settings a kind, or true; settings do not vary."""
+    kinds: dict[str, JsonSchemaValue] = {}
+    for kind, cls in INSTRUMENTS.items():
+        own = cls.model_json_schema(schema_generator=_Lenient)
+        for inner, definition in own.pop("$defs", {}).items():
+            definitions.setdefault(inner, definition)
+        own["properties"] = {key: _expanded(item, definitions) for key, item in own["properties"].items()}
+        definitions[cls.__name__] = own
+        kinds[kind] = {"anyOf": [{"$ref": f"#/$defs/{cls.__name__}"}, {"const": True}]}
+    return {"type": "object", "properties": kinds, "additionalProperties": False}
 
 
 def _below(cls: type[Component]) -> list[type[Component]]:

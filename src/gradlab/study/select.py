@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gradlab.study.quantity import GrammarError
+from gradlab.study.grammar import GrammarError
 
 __all__ = ["Conditions", "Pair", "Picked", "pairs", "select"]
 

@@ -12,6 +12,7 @@ from gradlab.errors import StudyError
 from gradlab.model import Initial, Model
 from gradlab.model.initial import Default
 from gradlab.study.claims import Claim
+from gradlab.study.instruments import Measure
 from gradlab.study.problems import problems_of
 from gradlab.study.quantity import Quantity
 from gradlab.study.recipe import Constant, Optimizer, Schedule, Stop
@@ -96,6 +97,7 @@ class Study(Component):
         seeds: What each random draw depends on.
         record: Quantities to write down, as in `loss.test`.
         record_at: The epochs at which to write them down.
+        measure: Instruments by kind, at most one of each; a list of them in Python.
         claims: What is claimed, to be judged.
         smallest_effect: The smallest ratio or difference of interest, for the power of a claim.
         tune: Key paths with the values to choose from, per architecture, on validation loss.
@@ -150,6 +152,7 @@ class Study(Component):
     seeds: Seeds = Seeds()
     record: tuple[Quantity, ...] = (Quantity(name="loss"),)
     record_at: Times = Auto()
+    measure: Measure = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     smallest_effect: Annotated[float, Field(gt=0)] | None = None
     tune: Mapping[str, tuple[Any, ...]] = Field(default_factory=dict)
@@ -162,6 +165,7 @@ class Study(Component):
     report: str | None = None
 
     _source: str | None = PrivateAttr(default=None)
+    _before: Study | None = PrivateAttr(default=None)
 
     def __init__(self, **fields: Any) -> None:
         from gradlab.study.checks import check, check_raw
@@ -189,6 +193,16 @@ class Study(Component):
         self._source = source
         return self
 
+    @property
+    def before(self) -> Study | None:
+        """The study as its page declares it, where somebody changed it for one run."""
+        return self._before
+
+    def changed_from(self, before: Study) -> Study:
+        """The same study, which knows how it was declared: what cuts its epochs or data is preliminary."""
+        self._before = before
+        return self
+
     def with_settings(self, overrides: Mapping[str, Any], *, whole: bool = True) -> Study:
         """A copy with some keys replaced: `{"optimizer.lr": 1e-4, "replicates": 5}`.
 
@@ -208,7 +222,7 @@ class Study(Component):
         if not overrides:
             return self
         changed = Study(**apply(self, overrides), **{PART: whole})
-        changed._source = self._source
+        changed._source, changed._before = self._source, self._before
         return changed
 
     def budgeted(self, budget: Literal["quick", "full"]) -> Study:

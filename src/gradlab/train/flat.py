@@ -106,6 +106,11 @@ class FlatNetwork:
             table[layer, part] += float(self.gradient[first:last].double().square().sum())
         return table
 
+    def mean_tensor_norm(self) -> float:
+        """The mean over the parameter tensors of the norm of each one's gradient; a layer may lack a bias."""
+        norms = [self.gradient[first:last].double().norm() for _, _, first, last in self._parts]
+        return float(torch.stack(norms).mean())
+
 
 class FlatOptimizer:
     """One of the `torch.optim` optimizers on flat weights, fused where PyTorch has it fused.

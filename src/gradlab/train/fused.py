@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from gradlab.measure.gradient_norm import mean_tensor_norm
 from gradlab.model.mlp import MLP
 from gradlab.study.recipe import SGD, Adam, AdamW, Optimizer
 from gradlab.study.spec import Spec
@@ -96,7 +97,7 @@ class FusedLearner:
                 break
         finite = all(part.finite for part in parts)
         rows = {name: _joined(parts, name, count) for name in _ROWS}
-        return Measured(**rows, finite=finite)
+        return Measured(**rows, sensitivity=mean_tensor_norm(rows["batch_gradient_sq"]), finite=finite)
 
     def full_pass(
         self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], *, gradient: bool

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from gradlab.measure.gradient_norm import mean_tensor_norm
 from gradlab.model.cnn import CNN
 from gradlab.model.layers import hidden_units
 from gradlab.study.spec import Spec
@@ -93,7 +94,7 @@ class FusedImages:
             finite = epoch.finite
             if not finite:
                 break
-        return Measured(loss, squares, batch_squares, running, finite)
+        return Measured(loss, squares, batch_squares, mean_tensor_norm(batch_squares), running, finite)
 
     def full_pass(
         self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], *, gradient: bool

@@ -49,6 +49,8 @@ class Measured:
             weight and bias.
         batch_gradient_sq: `float64[epochs, L, 2]`, the same of the objective on the epoch's last batch, at
             the weights before that step.
+        sensitivity: `float64[epochs]`, the mean over the parameter tensors that there are of the norm of each one's
+            gradient, that of `batch_gradient_sq`.
         running: `float64[epochs, 4]`, of each epoch's batches as they were trained on: the mean loss over
             examples, the share of examples classified correctly (NaN where there are no classes), the sum of
             the batches' mean losses, and the mean loss of the last batch.
@@ -59,6 +61,7 @@ class Measured:
     loss: NDArray[np.float64]
     gradient_sq: NDArray[np.float64]
     batch_gradient_sq: NDArray[np.float64]
+    sensitivity: NDArray[np.float64]
     running: NDArray[np.float64]
     finite: bool
 

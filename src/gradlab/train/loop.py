@@ -96,6 +96,7 @@ class LoopLearner:
         count = len(rates)
         loss, running = np.full(count, np.nan), np.full((count, 4), np.nan)
         squares, batch_squares = np.full((2, count, flat.layers, 2), np.nan)
+        sensitivity = np.full(count, np.nan)
         finite = True
         with _quiet():
             for row, rate in enumerate(rates):
@@ -110,7 +111,7 @@ class LoopLearner:
                 if bits & RUNNING:
                     running[row] = met
                 if bits & BATCH_GRADIENT:
-                    batch_squares[row] = flat.squares()
+                    batch_squares[row], sensitivity[row] = flat.squares(), flat.mean_tensor_norm()
                 finite = math.isfinite(met[2]) and flat.finite()
                 if not finite:
                     break
@@ -118,7 +119,7 @@ class LoopLearner:
         best = {name: value for name, value in state.buffers.items() if name.startswith("best.")}
         state.buffers = flat.buffers() | best
         state.slots = {name: optimizer.slot(name) for name in state.slots}
-        return Measured(loss, squares, batch_squares, running, finite)
+        return Measured(loss, squares, batch_squares, sensitivity, running, finite)
 
     def full_pass(
         self, weights: NDArray[Any], buffers: dict[str, NDArray[Any]], *, gradient: bool

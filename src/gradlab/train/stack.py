@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.func import grad, vmap
 
+from gradlab.measure.gradient_norm import mean_tensor_norm
 from gradlab.task.augment import moves
 from gradlab.task.images import CropFlip
 from gradlab.train.crop import cropped
@@ -108,7 +109,8 @@ class Stack:
                 break
         for place in np.flatnonzero(finite).tolist():
             self._unload(requests[place], place, epoch, updates)
-        measured = zip(loss, squares, batch_squares, running, finite, strict=True)
+        sensitivity = mean_tensor_norm(batch_squares)
+        measured = zip(loss, squares, batch_squares, sensitivity, running, finite, strict=True)
         return [Measured(*arrays, finite=bool(sound)) for *arrays, sound in measured]
 
     def full_pass(self, *, gradient: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -34,7 +34,12 @@ _RUNNING: Final = {"loss.running": 0, "accuracy.running": 1, "loss.batch_sum": 2
 """Columns of `Measured.running`."""
 _GAPS: Final = {"loss_gap": ("loss.test", "loss"), "accuracy_gap": ("accuracy", "accuracy.test")}
 """Quantities that are the difference of two others."""
-_IN_PASSING: Final = frozenset({"gradient_norm_batch", *_NORMS, *_RUNNING})
+_LAST_BATCH: Final[dict[str, Callable[[Measured], NDArray[Any]]]] = {
+    "gradient_norm_batch": lambda measured: total_norm(measured.batch_gradient_sq),
+    "sensitivity_batch": lambda measured: measured.sensitivity,
+}
+"""Quantities from the gradient of an epoch's last batch."""
+_IN_PASSING: Final = frozenset({*_LAST_BATCH, *_NORMS, *_RUNNING})
 """Quantities that training measures as it goes; any other is evaluated from the weights, and the loss either way."""
 _METRICS: Final = ("loss", "accuracy", "tolerance_accuracy")
 _HEAD: Final = 1024
@@ -51,6 +56,7 @@ class Recording:
     Attributes:
         wanted: Names of the recorded quantities.
         norms: Recorded quantities that need the gradient of a full pass.
+        last_batch: Recorded quantities that need the gradient of the last batch.
         running: Recorded quantities of batches as they are trained on.
         loss: Whether the training loss is taken by a full pass before an epoch; where training examples are
             evaluated anyway, the loss comes from there.
@@ -64,6 +70,7 @@ class Recording:
         self.wanted = frozenset(record.quantities)
         needed = self.wanted.union(*(pair for name, pair in _GAPS.items() if name in self.wanted))
         self.norms = tuple(name for name in _NORMS if name in needed)
+        self.last_batch = tuple(name for name in _LAST_BATCH if name in needed)
         self.running = tuple(name for name in _RUNNING if name in needed)
         self.thresholds = tuple(
             (value, str(Quantity(name="loss", reducer="epochs_to", threshold=value)))
@@ -75,7 +82,7 @@ class Recording:
         self.evaluated = rest - {"loss"} if self.loss else rest
         self.predictions = "predictions" in needed
         before = (LOSS if self.loss else 0) | (GRADIENT if self.norms else 0)
-        after = BATCH_GRADIENT if "gradient_norm_batch" in needed else 0
+        after = BATCH_GRADIENT if self.last_batch else 0
         self.bits = (before, after | (RUNNING if self.running else 0))
         self._points: NDArray[np.int64] = record.points(horizon)
         powers = 10 ** np.arange(len(str(horizon)), dtype=np.int64)
@@ -135,7 +142,8 @@ class Recorder:
             mask: What was measured in each.
         """
         rows = np.flatnonzero(mask & BATCH_GRADIENT)
-        self._keep("gradient_norm_batch", rows + first + 1, total_norm(measured.batch_gradient_sq[rows]))
+        for name in self._recording.last_batch:
+            self._keep(name, rows + first + 1, _LAST_BATCH[name](measured)[rows])
         rows = np.flatnonzero(mask & RUNNING)
         for name in self._recording.running:
             self._keep(name, rows + first + 1, measured.running[rows, _RUNNING[name]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from gradlab.errors import Problem
-from gradlab.study.kinds.base import Scope, Test, check_factor, check_sides, placed, text, word
-from gradlab.study.quantity import GrammarError, Quantity
+from gradlab.study.grammar import GrammarError, number_text
+from gradlab.study.kinds.base import Scope, Test, check_factor, check_several, check_sides, placed, text, word
+from gradlab.study.quantity import Quantity
 from gradlab.study.select import select
 
 __all__ = ["Correlates", "Peaks", "Trend"]
@@ -44,8 +45,9 @@ class Correlates(Test):
                     path, str(q), "over epochs, a quantity is a recorded series", "as in loss, gradient_norm"
                 )
                 for q in (self.first, self.second)
-                if q.known.shape != "series" or q.reducer or q.at is not None
+                if q.axis != "epoch" or q.reducer or q.at is not None
             ]
+            problems += [p for q in (self.first, self.second) for p in check_several(q, scope, path)]
         if self.over == "conditions" and not problems and len(select(self.of, scope.conditions).names) < 3:
             problems.append(
                 Problem(path, str(self), "a correlation over conditions needs at least three of them")
@@ -67,7 +69,7 @@ class Trend(Test):
         word: `rises` or `falls`.
         quantity: What is looked at.
         a: Selector of the runs.
-        along: `epoch`, or the name of a factor whose levels are in order.
+        along: `epoch`, the quantity's own axis (`alpha`), or the name of a factor whose levels are in order.
         strict: Every step from one level to the next must go the claimed way.
     """
 
@@ -81,16 +83,28 @@ class Trend(Test):
     def _own(self) -> tuple[Quantity, ...]:
         return (self.quantity,)
 
+    def _takes(self, quantity: Quantity) -> bool:
+        return self.along in {quantity.axis, "epoch"}
+
     def _examined(self, scope: Scope, path: str) -> list[Problem]:
         problems = check_sides(scope, path, self.a, None)
         q = self.quantity
         if self.along == "epoch":
-            if q.known.shape != "series" or q.reducer or q.at is not None:
+            if q.axis != "epoch" or q.reducer or q.at is not None:
+                allowed = f"along={q.axis}" if q.is_curve else "as in loss"
                 problems.append(
-                    Problem(path, str(q), "along epochs, a quantity is a recorded series", "as in loss")
+                    Problem(path, str(q), "along epochs, a quantity is a recorded series", allowed)
                 )
+            problems += check_several(q, scope, path)
             if self.strict:
                 problems.append(Problem(path, "strict", "strict goes with a factor, not with epochs"))
+        elif self.along == q.axis:
+            if not q.is_curve:
+                problems.append(
+                    Problem(path, str(q), f"along {q.axis}, a quantity is whole", f"as in {q.trace}")
+                )
+            if self.strict:
+                problems.append(Problem(path, "strict", f"strict goes with a factor, not with {q.axis}"))
         else:
             problems += check_factor(self.along, scope, path, at_least=3)
         return problems
@@ -101,15 +115,15 @@ class Trend(Test):
 
 
 class Peaks(Test):
-    """Where along an ordered factor a quantity is best.
+    """Where along an ordered factor, or along its own axis, a quantity is best.
 
-    Null: the best level of a replicate lies in the window as often as by chance (the window's share of the
-    levels).
+    Null: the best level of a replicate (the best place of a run, pair or set) lies in the window as often as by
+    chance (the window's share of the levels or places).
 
     Attributes:
         quantity: What is looked at.
-        along: The name of a factor whose levels are in order.
-        within: The levels among which the optimum lies.
+        along: The name of a factor whose levels are in order, or the quantity's own axis.
+        within: The levels among which the optimum lies; on an axis the first and the last position.
         a: Selector of the runs.
         end: `high` where the optimum is the largest value, `low` where it is the smallest.
     """
@@ -124,8 +138,30 @@ class Peaks(Test):
     def _own(self) -> tuple[Quantity, ...]:
         return (self.quantity,)
 
+    def _takes(self, quantity: Quantity) -> bool:
+        return self.along == quantity.axis
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """First and last position of the window on the quantity's own axis; `None` along a factor."""
+        if self.along != self.quantity.axis:
+            return None
+        try:
+            low, high = map(float, self.within)
+        except ValueError:
+            return None
+        return (low, high) if low <= high else None
+
     def _examined(self, scope: Scope, path: str) -> list[Problem]:
         problems = check_sides(scope, path, self.a, None)
+        if self.along == self.quantity.axis:
+            if not self.quantity.is_curve:
+                what = "peaks goes along a factor, or along an instrument's own axis"
+                problems.append(Problem(path, str(self), what, "a factor"))
+            elif self.window is None:
+                what = f"on {self.along}, the window is a first and a last position"
+                problems.append(Problem(path, str(self), what, "as in within=[0, 1]"))
+            return problems
         problems += check_factor(self.along, scope, path, at_least=2)
         levels = list(
             dict.fromkeys(each[self.along] for each in scope.conditions.values() if self.along in each)
@@ -138,7 +174,8 @@ class Peaks(Test):
         return problems
 
     def __str__(self) -> str:
-        within = "[" + ", ".join(word(level) for level in self.within) + "]"
+        words = map(word, self.within) if self.window is None else map(number_text, self.window)
+        within = f"[{', '.join(words)}]"
         return (
             text("peaks", self.quantity, self.a, along=self.along, end=self.end)[:-1] + f", within={within})"
         )

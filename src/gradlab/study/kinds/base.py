@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from gradlab.component import Component
 from gradlab.errors import Problem
-from gradlab.study.quantity import GrammarError, Quantity, number_text, parse_quantity
+from gradlab.study.grammar import GrammarError, number_text
+from gradlab.study.instruments import INSTRUMENTS, UNITS, Instrument
+from gradlab.study.quantity import Quantity, counted_in, parse_quantity
 from gradlab.study.select import Conditions, pairs, select
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "as_quantity",
     "check_factor",
     "check_quantity",
+    "check_several",
     "check_sides",
     "named_quantity",
     "placed",
@@ -33,11 +36,22 @@ class Scope:
         conditions: Condition names with the level of each factor.
         recorded: Names of the recorded quantities; `None` where all that is claimed gets recorded.
         epochs: The longest horizon; `None` where it is not known.
+        measured: The declared instruments by kind; `None` where they are not known.
+        groups: For each instrument of pairs or sets, its groups with their levels; claims select among those.
     """
 
     conditions: Conditions
     recorded: Collection[str] | None = None
     epochs: int | None = None
+    measured: Mapping[str, Instrument] | None = None
+    groups: Mapping[str, Conditions] = field(default_factory=dict[str, Conditions])
+
+    def seen_by(self, quantities: Iterable[Quantity]) -> Scope | None:
+        """The same with the groups that these quantities are numbers of for conditions; `None` if not known."""
+        kind = next((kind for kind in sorted(counted_in(quantities)) if kind), "")
+        if not kind:
+            return self
+        return replace(self, conditions=self.groups[kind]) if kind in self.groups else None
 
 
 class Test(Component):
@@ -60,9 +74,7 @@ class Test(Component):
 
     def thresholds(self) -> tuple[float, ...]:
         """Thresholds of the training loss whose first passage must be tracked at every epoch."""
-        return tuple(
-            sorted({q.threshold for q in self.quantities() if q.threshold is not None and q.trace == "loss"})
-        )
+        return tuple(sorted({passage for q in self.quantities() if (passage := q.passage) is not None}))
 
     def leaves(self) -> Iterator[Test]:
         """The claims that are tested on data or computed, inside out."""
@@ -83,7 +95,30 @@ class Test(Component):
         """
         inner = [problem for child in self.children for problem in child.check(scope, path)]
         own = [problem for quantity in self._own() for problem in check_quantity(quantity, scope, path)]
-        return inner + own + self._examined(scope, path)
+        own += self._mixed(path)
+        own += [
+            problem
+            for quantity in self._own()
+            if quantity.is_curve and not self._takes(quantity)
+            for problem in [_whole_curve(quantity, path)]
+        ]
+        seen = scope.seen_by(self._own())
+        return inner + own + ([] if seen is None else self._examined(seen, path))
+
+    def _mixed(self, path: str) -> list[Problem]:
+        """That the quantities are numbers of different things, so that there is no n."""
+        kinds = counted_in(self._own())
+        if len(kinds) < 2:
+            return []
+        told = " and ".join(
+            f"{UNITS[INSTRUMENTS[kind].scope][1]} ({kind})" if kind else "runs" for kind in sorted(kinds)
+        )
+        return [Problem(path, str(self), f"a claim counts one thing, this one counts {told}")]
+
+    def _takes(self, quantity: Quantity) -> bool:
+        """Whether a quantity may stand for all places of its axis here."""
+        del quantity
+        return False
 
     def _inner(self) -> tuple[Test, ...]:
         return ()
@@ -126,9 +161,12 @@ def check_quantity(quantity: Quantity, scope: Scope, path: str) -> list[Problem]
     """Problems of a quantity that a claim looks at."""
     problems: list[Problem] = []
     if quantity.known.shape == "array":
-        problems.append(
-            Problem(path, str(quantity), f"{quantity.name} is recorded but is not one number per run")
-        )
+        what = "measured" if quantity.instrument else "recorded"
+        name = quantity.trace if quantity.instrument else quantity.name
+        problems.append(Problem(path, str(quantity), f"{name} is {what} but is not one number per run"))
+    problems += _check_measured(quantity, scope, path)
+    if quantity.where is not None:
+        problems += check_quantity(quantity.where.quantity, scope, path)
     if scope.recorded is not None:
         for name in sorted(quantity.recorded() - set(scope.recorded)):
             error = GrammarError(name, "the study does not record this", sorted(scope.recorded))
@@ -137,13 +175,52 @@ def check_quantity(quantity: Quantity, scope: Scope, path: str) -> list[Problem]
     late = [
         bound
         for bound in bounds
-        if isinstance(bound, int) and scope.epochs is not None and bound > scope.epochs
+        if isinstance(bound, int)
+        and quantity.axis == "epoch"
+        and scope.epochs is not None
+        and bound > scope.epochs
     ]
     if late:
         problems.append(
             Problem(path, str(quantity), "this epoch is never reached", f"at most {scope.epochs}")
         )
     return problems
+
+
+def _whole_curve(quantity: Quantity, path: str) -> Problem:
+    text, axis = str(quantity), quantity.axis
+    message = f"stands for all places along {axis}; a claim takes one number of it, or goes along={axis}"
+    return Problem(path, text, message, f"as in max({text}) or {quantity.trace}@1")
+
+
+def _check_measured(quantity: Quantity, scope: Scope, path: str) -> list[Problem]:
+    """Problems of a value that an instrument gives: it is declared, and measured at the epochs that are asked for."""
+    kind = quantity.instrument
+    if not kind or scope.measured is None:
+        return []
+    if kind not in scope.measured:
+        message = "the study does not measure this; declare the instrument in measure"
+        return [Problem(path, str(quantity), message, f"measure.{kind} = {{}}")]
+    instrument = scope.measured[kind]
+    if quantity.axis != "epoch":
+        return []
+    if not instrument.several:
+        over = quantity.reducer or quantity.window or isinstance(quantity.at, int)
+        return check_several(quantity, scope, path) if over else []
+    epochs = None if scope.epochs is None else instrument.epochs(scope.epochs)
+    if isinstance(quantity.at, int) and epochs is not None and quantity.at not in epochs:
+        told = ", ".join(map(str, epochs[:10])) + (", ..." if len(epochs) > 10 else "")
+        return [Problem(path, str(quantity), f"{kind} is not measured at this epoch", told)]
+    return []
+
+
+def check_several(quantity: Quantity, scope: Scope, path: str) -> list[Problem]:
+    """Problems of an instrument's value that is looked at over epochs."""
+    kind = quantity.instrument
+    if not kind or scope.measured is None or kind not in scope.measured or scope.measured[kind].several:
+        return []
+    message = f"{kind} is measured at one epoch; over epochs it needs several"
+    return [Problem(path, str(quantity), message, f"measure.{kind}.at.every = 10")]
 
 
 def as_quantity(text: str) -> Quantity | None:

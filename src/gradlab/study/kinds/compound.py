@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from gradlab.errors import Problem
 from gradlab.study.facts import parse_fact
+from gradlab.study.grammar import GrammarError
 from gradlab.study.kinds.base import Scope, Test, placed
-from gradlab.study.quantity import GrammarError
 from gradlab.study.select import select
 
 __all__ = ["AllOf", "AnyTest", "Fact", "Not", "Untestable"]
