@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # a lab or a debugging switch of whoever runs the tests must not leak into them
     for name in ("GRADLAB_LAB", "GRADLAB_DEBUG"):
         os.environ.pop(name, None)
+    # a shell ignores Ctrl-C for what it starts in the background; tests that interrupt a study need it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
