@@ -24,6 +24,8 @@ _SPOKEN = {
 }
 """What sentences call a series; others go by their names in the grammar."""
 
+_LARGEST = {"max": "largest ", "min": "smallest ", "mean": "mean "}
+
 
 def digits(value: float) -> str:
     """Three significant digits.
@@ -179,11 +181,21 @@ def spoken(quantity: Quantity) -> str:
         return f"{words} after {number_text(quantity.threshold or 0)} updates"
     if quantity.reducer in BY_PLACE:
         return f"{axis} of the {'smallest' if quantity.reducer == 'argmin' else 'largest'} {words}"
-    if quantity.reducer or quantity.window or quantity.where:
+    if quantity.where or quantity.reducer not in {"", *_LARGEST}:
         return str(quantity).replace(quantity.trace, words)
+    if quantity.reducer or quantity.window:
+        return _LARGEST.get(quantity.reducer, "") + words + _stretch(quantity, axis)
     if isinstance(quantity.at, int | float) and quantity.axis != "epoch":
         return f"{words} at {axis} {number_text(quantity.at)}"
     return words
+
+
+def _stretch(quantity: Quantity, axis: str) -> str:
+    """Between which places of its axis a quantity is looked at."""
+    low, high = (None if b is None else number_text(b) for b in quantity.window or (None, None))
+    if low is None:
+        return "" if high is None else f" up to {axis} {high}"
+    return f" from {axis} {low} on" if high is None else f" between {axis} {low} and {high}"
 
 
 def event_words(event: object) -> str:

@@ -223,5 +223,5 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def capital(text: str) -> str:
-    """The same with a capital first letter; names that are not words stay."""
-    return text[:1].upper() + text[1:]
+    """The same with a capital first letter; names that are not words stay, and Greek letters, which are symbols."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
